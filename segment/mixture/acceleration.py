@@ -7,6 +7,7 @@ estimates that fraction from two steps and extrapolates (Varadhan & Roland 2008,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -66,13 +67,12 @@ class Squarem:
         self._history.append(model)
         if len(self._history) < 2:
             return em_step
-        before, middle = self._history
+        origin, middle, end = convert_to_coordinates([*self._history, em_step])
         self._history = []
 
         # r and v of the class's notes.
-        origin = convert_to_coordinates(before)
-        step = convert_to_coordinates(middle) - origin
-        bend = convert_to_coordinates(em_step) - origin - 2 * step
+        step = middle - origin
+        bend = end - origin - 2 * step
         curvature = float(np.sqrt(bend @ bend))
         if curvature == 0:
             return em_step
@@ -91,29 +91,36 @@ class Squarem:
         self._max_length = max(1.0, self._length / _STEP_FACTOR)
 
 
-def convert_to_coordinates(model: MixtureModel) -> Floats:
-    """Convert a mixture to a point of a vector space.
+def convert_to_coordinates(models: Sequence[MixtureModel]) -> Floats:
+    """Convert mixtures to points of a vector space.
 
     Parameters
     ----------
-    model : MixtureModel
+    models : sequence of MixtureModel
+        At least one, all of the same size and kind.
 
     Returns
     -------
-    ndarray of shape (m,), float64
+    ndarray of shape (len(models), m), float64
         Log weights, means and the packed matrix logarithms of the covariances; then the logarithms of the degrees of
         freedom and the log odds of noise, where there are any.
     """
-    values, vectors = np.linalg.eigh(model.covariances)
+    # All at once, as each operation takes longer to call than for the matrices of one mixture.
+    values, vectors = np.linalg.eigh(np.stack([model.covariances for model in models]))
     # Rounding can leave a 0 beside huge eigenvalues.
     values = np.maximum(values, np.finfo(float).tiny)
     # log(C) = V log(D) V' for the eigendecomposition C = V D V'.
-    logarithms = (vectors * np.log(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-    log_weights = np.log(np.maximum(model.weights, _MIN_WEIGHT))
-    degrees = np.log(model.degrees_of_freedom)
-    share = model.noise_share
-    noise = [np.log(max(share, _MIN_WEIGHT) / max(1 - share, _MIN_WEIGHT))] if model.noise_density > 0 else []
-    return np.concatenate([log_weights, model.means.ravel(), pack(logarithms).ravel(), degrees, noise])
+    logarithms = (vectors * np.log(values)[..., None, :]) @ np.swapaxes(vectors, -2, -1)
+    parts = [
+        np.log(np.maximum([model.weights for model in models], _MIN_WEIGHT)),
+        np.stack([model.means for model in models]),
+        pack(logarithms),
+        np.log([model.degrees_of_freedom for model in models]),
+    ]
+    if models[0].noise_density > 0:
+        shares = np.array([[model.noise_share] for model in models])
+        parts.append(np.log(np.maximum(shares, _MIN_WEIGHT) / np.maximum(1 - shares, _MIN_WEIGHT)))
+    return np.concatenate([part.reshape(len(models), -1) for part in parts], axis=1)
 
 
 def convert_from_coordinates(point: Floats, like: MixtureModel) -> MixtureModel:

@@ -105,7 +105,7 @@ class FewSpatialEM(SpatialEMState):
         ndarray of shape (m, n), int
             These components, 0..k-1.
         """
-        parameters, self._chosen = self._compute_parameters(), []
+        parameters, self._chosen = self._model.gaussian_terms.parameters, []
         k, n_cells = self._shape
         numbers = np.empty((self._n_few, n_cells), dtype=np.intp)
         is_candidate = np.ones((k, len(self._blocks)), dtype=bool)
@@ -128,7 +128,7 @@ class FewSpatialEM(SpatialEMState):
         ndarray of shape (m, n), float32
             As if each cell had no others.
         """
-        parameters = self._compute_parameters()
+        parameters = self._model.gaussian_terms.parameters
         found = np.empty((self._n_few, self._shape[1]), dtype=np.float32)
         for (rows, _, moments), (at, places) in zip(self._blocks, self._chosen, strict=True):
             found[:, rows] = normalize_logs((parameters[at] @ moments).reshape(-1).take(places))

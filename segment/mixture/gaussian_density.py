@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,10 @@ from segment.mixture.packed_matrices import get_triangle_indices, pack
 
 __all__ = [
     "MIN_LOG",
-    "compute_log_peaks",
+    "GaussianTerms",
+    "compute_gaussian_terms",
     "compute_log_weights",
     "compute_moments",
-    "compute_natural_parameters",
     "compute_responsibilities",
     "compute_squared_distances",
     "invert_covariances",
@@ -88,8 +89,30 @@ def compute_moments(cells: Cells) -> Floats:
     return stacked
 
 
-def compute_natural_parameters(weights: Floats, means: Floats, covariances: Floats) -> Floats:
-    """Compute the factors of :func:`compute_moments` in the log of weight times density.
+class GaussianTerms(NamedTuple):
+    """What the log densities of k Gaussian components in d dimensions are computed from.
+
+    Attributes
+    ----------
+    precisions : ndarray of shape (k, d, d), float64
+        The inverse P of each covariance, exactly symmetric.
+    log_determinants : ndarray of shape (k,), float64
+        Of the covariances.
+    log_peaks : ndarray of shape (k,), float64
+        Log of weight w times density at each component's mean: ``log w - (d log 2 pi - log det P) / 2``.
+    parameters : ndarray of shape (k, 1 + d + d (d + 1) / 2), float64
+        The factors of :func:`compute_moments` in the log of weight times density, with m the mean of a component:
+        ``log peak - m' P m / 2``, ``P m`` and ``-P / 2``.
+    """
+
+    precisions: Floats
+    log_determinants: Floats
+    log_peaks: Floats
+    parameters: Floats
+
+
+def compute_gaussian_terms(weights: Floats, means: Floats, covariances: Floats) -> GaussianTerms:
+    """Compute what the log densities of Gaussian components are computed from.
 
     Parameters
     ----------
@@ -99,21 +122,20 @@ def compute_natural_parameters(weights: Floats, means: Floats, covariances: Floa
 
     Returns
     -------
-    ndarray of shape (k, 1 + d + d (d + 1) / 2), float64
-        With P the inverse of a component's covariance and m its mean:
-        ``log w - (d log 2 pi - log det P + m' P m) / 2``, ``P m`` and ``-P / 2``.
+    GaussianTerms
     """
-    # Components last, as in the M-step: an operation is one loop over all of them.
     d = means.shape[1]
     precisions, log_determinants = invert_covariances(covariances)
+    log_peaks = compute_log_weights(weights) - (d * np.log(2 * np.pi) + log_determinants) / 2
+    # Components last, as in the M-step: an operation is one loop over all of them.
     by_entry, by_feature = precisions.transpose(1, 2, 0), np.ascontiguousarray(means.T)
     linear = (by_entry * by_feature).sum(axis=1)
     parameters = np.empty((1 + d + d * (d + 1) // 2, len(weights)))
-    parameters[0] = _compute_log_peaks(weights, log_determinants, d) - (linear * by_feature).sum(axis=0) / 2
+    parameters[0] = log_peaks - (linear * by_feature).sum(axis=0) / 2
     parameters[1 : 1 + d] = linear
     # The packed x x' holds every product of two different features once, the sum x' P x needs it twice.
     np.multiply(by_entry[get_triangle_indices(d)], _get_entry_factors(d), out=parameters[1 + d :])
-    return parameters.T
+    return GaussianTerms(precisions, log_determinants, log_peaks, parameters.T)
 
 
 @cache
@@ -166,7 +188,7 @@ def sum_expected_moments(
     Parameters
     ----------
     parameters : ndarray of shape (k, m), float64
-        As :func:`compute_natural_parameters` returns them.
+        Those of :class:`GaussianTerms`.
     weights : ndarray of shape (b,), float64
         Of the cells.
     moments : ndarray of shape (m, b), float64
@@ -238,26 +260,6 @@ def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:
     return -swept.transpose(2, 0, 1), np.log(pivots).sum(axis=0)
 
 
-def compute_log_peaks(weights: Floats, covariances: Floats) -> Floats:
-    """Compute the log of weight times Gaussian density at each component's mean.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (k,), float64
-    covariances : ndarray of shape (k, d, d), float64
-
-    Returns
-    -------
-    ndarray of shape (k,), float64
-    """
-    return _compute_log_peaks(weights, np.linalg.slogdet(covariances)[1], covariances.shape[-1])
-
-
-def _compute_log_peaks(weights: Floats, log_determinants: Floats, d: int) -> Floats:
-    """Compute :func:`compute_log_peaks` from the log determinants of the covariances in d dimensions."""
-    return np.asarray(compute_log_weights(weights) - (d * np.log(2 * np.pi) + log_determinants) / 2)
-
-
 def compute_log_weights(weights: Floats) -> Floats:
     """Compute the logarithms of the weights: finite, though very small, for an empty component.
 
@@ -269,15 +271,13 @@ def compute_log_weights(weights: Floats) -> Floats:
     -------
     ndarray of shape (k,), float64
     """
-    # The inner choice keeps log(0) and its warning away.
-    positive = weights > 0
-    return np.asarray(np.where(positive, np.log(np.where(positive, weights, 1.0)), MIN_LOG))
+    return np.log(weights, out=np.full(len(weights), MIN_LOG), where=weights > 0)
 
 
 def compute_squared_distances(cells: Cells, mean: Floats, covariance: Floats) -> Floats:
     """Compute the mean squared Mahalanobis distance of each cell's observations from one Gaussian.
 
-    Exact however small the covariance is beside the mean, unlike :func:`compute_natural_parameters`, whose sums cancel,
+    Exact however small the covariance is beside the mean, unlike :class:`GaussianTerms`, whose sums cancel,
     but which is many times faster.
 
     Parameters

@@ -18,7 +18,6 @@ from segment.mixture.cells import Cells
 from segment.mixture.covariances import MIN_EIGENVALUE, constrain_covariances, limit_eigenvalues
 from segment.mixture.gaussian_density import (
     compute_moments,
-    compute_natural_parameters,
     compute_responsibilities,
     split_into_blocks,
     sum_expected_moments,
@@ -82,7 +81,7 @@ def compute_expectation(
         Sum of the weights times the cells' log densities.
     """
     k = model.n_components // n_runs
-    parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+    parameters = model.gaussian_terms.parameters
     if k >= _MIN_SEPARATE_COMPONENTS:
         runs = [parameters[at : at + k] for at in range(0, n_runs * k, k)]
         parts = [[sum_expected_moments(run, *block) for block in blocks] for run in runs]
@@ -127,18 +126,19 @@ def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior,
     # A component is empty where its weight is rounding of the total.
     counts = sums[0]
     alive = counts > _EPSILON * counts.sum()
-    divisor = np.where(alive, counts, 1.0)
+    are_alive = bool(alive.all())
+    divisor = counts if are_alive else np.where(alive, counts, 1.0)
 
     # Maximum likelihood: mean E[x] and covariance E[x x' + S] - E[x] E[x]' of each component.
     own_means = sums[1 : 1 + d] / divisor
     within = sums[1 + d :] / divisor - own_means[rows] * own_means[columns]
-    if not alive.all():
+    if not are_alive:
         own_means = np.where(alive, own_means, previous.means.T)
         within = np.where(alive, within, previous.covariances[:, rows, columns].T)
 
     # Maximum of the posterior: C = (count * within + pull + strength * target) / (count + strength), and one such
     # ratio of sums for all components of a mixture whose covariances are tied.
-    mass = np.where(alive, counts, 0.0)
+    mass = counts if are_alive else np.where(alive, counts, 0.0)
     means, pull = _pull_means(own_means, mass, prior)
     scatter = mass * within + pull + (prior.strength * prior.target)[rows, columns][:, None]
     total = mass + prior.strength
@@ -147,16 +147,16 @@ def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior,
         pooled = scatter.reshape(-1, n_runs, k).sum(axis=2) / total.reshape(n_runs, k).sum(axis=1)
         packed = np.repeat(pooled, k, axis=1)
     else:
-        packed = np.where(alive, scatter / np.where(total > 0, total, 1.0), within)
+        packed = np.divide(scatter, total, out=within, where=alive)
     covariances = constrain_covariances(packed[_number_entries(d)].transpose(2, 0, 1), previous.covariance_type)
     if prior.ridge.any():
         covariances = covariances + np.diag(prior.ridge)
 
     # Weights are shares of their own run. A run without any weight, in which all is noise, keeps its weights.
     totals = counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
-    shares = np.where(totals > 0, counts / np.where(totals > 0, totals, 1.0), previous.weights)
+    shares = np.divide(counts, totals, out=previous.weights.copy(), where=totals > 0)
     # Far above the limit, which rounding cannot reach then, nothing has to be looked at.
-    if not alive.all() or prior.bound_eigenvalues(float(counts.max())) < 100 * MIN_EIGENVALUE:
+    if not are_alive or prior.bound_eigenvalues(float(counts.max())) < 100 * MIN_EIGENVALUE:
         covariances = limit_eigenvalues(covariances)
     # As `replace`, which takes longer than each of the operations above.
     return MixtureModel(

@@ -111,14 +111,20 @@ def _assign(cells: Cells, points: _Points, centers: Floats, trim: float) -> Part
     distances = points.compute_squared_distances(centers)
     labels, nearest = distances.argmin(axis=-2), distances.min(axis=-2)
     if trim > 0:
-        order = np.argsort(nearest, axis=-1, kind="stable")
-        far = np.cumsum(cells.weights[order], axis=-1) > (1 - trim) * cells.total_weight
-        far[..., 0] = False
-        # From the sorted order back to that of the cells.
-        trimmed = np.zeros_like(far)
-        np.put_along_axis(trimmed, order, far, axis=-1)
+        trimmed = _find_trimmed(cells, nearest, trim)
         labels[trimmed], nearest[trimmed] = -1, 0.0
     return Partition(centers, labels, np.asarray(nearest @ cells.weights))
+
+
+def _find_trimmed(cells: Cells, nearest: Floats, trim: float) -> NDArray[np.bool_]:
+    """Find the cells (..., n) to trim by their squared distances from the nearest center."""
+    order = np.argsort(nearest, axis=-1, kind="stable")
+    far = np.cumsum(cells.weights[order], axis=-1) > (1 - trim) * cells.total_weight
+    far[..., 0] = False
+    # From the sorted order back to that of the cells.
+    trimmed = np.zeros_like(far)
+    np.put_along_axis(trimmed, order, far, axis=-1)
+    return trimmed
 
 
 def run_k_means(cells: Cells, centers: Floats, *, max_iter: int = 50, trim: float = 0.0) -> Partition:
@@ -153,20 +159,37 @@ def run_k_means(cells: Cells, centers: Floats, *, max_iter: int = 50, trim: floa
     if centers.ndim == 2:
         return run_k_means(cells, centers[None], max_iter=max_iter, trim=trim)[0]
     points = _Points.from_rows(cells.means)
-    best = current = _assign(cells, points, centers.copy(), trim)
-    active, moments = np.arange(len(centers)), _tile_moments(cells, len(centers))
-    for _ in range(max_iter):
+    moments = cells.weights[:, None] * np.column_stack([np.ones(len(cells)), cells.means])
+    best, best_inertia, active = centers.copy(), np.full(len(centers), np.inf), np.arange(len(centers))
+    for _ in range(max_iter + 1):
+        members, inertia = _divide(cells, points, centers, trim)
         # Only the runs that still improve go on.
-        following = _assign(cells, points, _compute_means(moments, current), trim)
-        better = following.inertia < current.inertia
+        better = inertia < best_inertia[active]
         if not better.all():
-            active, following = active[better], following[better]
+            active, centers, members, inertia = active[better], centers[better], members[better], inertia[better]
         if not active.size:
             break
-        current = following
-        best.centers[active], best.labels[active] = current.centers, current.labels
-        best.inertia[active] = current.inertia
-    return best
+        best[active], best_inertia[active] = centers, inertia
+        centers = _compute_means(moments, members, centers)
+    return _assign(cells, points, best, trim)
+
+
+def _divide(cells: Cells, points: _Points, centers: Floats, trim: float) -> tuple[NDArray[np.bool_], Floats]:
+    """Divide cells among centers (n_runs, k, d): return the members (n_runs, k, n) of each, and the inertia (n_runs,).
+
+    It is :func:`_assign` without labels: to look for the least place takes many times as long as for the least value.
+    """
+    distances = points.compute_squared_distances(centers)
+    nearest = distances.min(axis=1)
+    members = distances == nearest[:, None]
+    # A cell between two centers belongs to the first.
+    if np.count_nonzero(members) > nearest.size:
+        members = distances.argmin(axis=1)[:, None] == np.arange(centers.shape[1])[:, None]
+    if trim > 0:
+        trimmed = _find_trimmed(cells, nearest, trim)
+        nearest[trimmed] = 0.0
+        members &= ~trimmed[:, None]
+    return members, nearest @ cells.weights
 
 
 def draw_k_means_plus_plus(
@@ -235,22 +258,16 @@ def draw_random_cells(cells: Cells, n_clusters: int, n_runs: int, rng: np.random
     return cells.means[np.argpartition(keys, n_clusters - 1, axis=1)[:, :n_clusters]]
 
 
-def _tile_moments(cells: Cells, n_runs: int) -> Floats:
-    """Repeat the weights and the weighted means of n cells for each run, one after the other: (1 + d, n_runs * n)."""
-    return np.tile(np.concatenate([cells.weights[None], cells.weights * cells.means.T]), n_runs)
+def _compute_means(moments: Floats, members: NDArray[np.bool_], centers: Floats) -> Floats:
+    """Compute the means (n_runs, k, d) of the clusters of every run; the center where a cluster has no cells.
 
-
-def _compute_means(moments: Floats, partition: Partition) -> Floats:
-    """Compute the means (n_runs, k, d) of the clusters of every run; the center where a cluster has no cells."""
-    n_runs, k, _ = partition.centers.shape
-    # All clusters of all runs are summed at once. Label -1, the trimmed cells, is bin 0 of each run and left out.
-    bins = (partition.labels + (1 + (k + 1) * np.arange(n_runs)[:, None])).reshape(-1)
-    # The first runs may have ended: all have the same moments.
-    sums = [np.bincount(bins, weights=each[: bins.size], minlength=n_runs * (k + 1)) for each in moments]
-    by_cluster = np.array(sums).reshape(len(moments), n_runs, k + 1)[:, :, 1:]
-    totals = by_cluster[0]
-    means = (by_cluster[1:] / np.where(totals > 0, totals, 1.0)).transpose(1, 2, 0)
-    return means.copy() if (totals > 0).all() else np.where(totals[:, :, None] > 0, means, partition.centers)
+    The moments of n cells are their weights and weighted means, (n, 1 + d).
+    """
+    sums = (members.reshape(-1, len(moments)).astype(np.float64) @ moments).reshape(*centers.shape[:2], -1)
+    totals = sums[:, :, :1]
+    if (totals > 0).all():
+        return sums[:, :, 1:] / totals
+    return np.where(totals > 0, sums[:, :, 1:] / np.where(totals > 0, totals, 1.0), centers)
 
 
 def _draw(masses: Floats, size: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,9 +14,9 @@ from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.gaussian_density import (
     MIN_LOG,
-    compute_log_peaks,
+    GaussianTerms,
+    compute_gaussian_terms,
     compute_moments,
-    compute_natural_parameters,
     compute_squared_distances,
     split_into_blocks,
 )
@@ -107,6 +108,11 @@ class MixtureModel(EqualByValue):
         robust = self.degrees_of_freedom.size + (self.noise_density > 0)
         return int(covariance[self.covariance_type] + k * d + k - 1 + robust)
 
+    @cached_property
+    def gaussian_terms(self) -> GaussianTerms:
+        """What log densities of the components are computed from, as if they were Gaussian; computed once."""
+        return compute_gaussian_terms(self.weights, self.means, self.covariances)
+
     def reorder(self, order: ArrayLike) -> MixtureModel:
         """Put the components in another order, or select some of them.
 
@@ -183,13 +189,7 @@ class MixtureModel(EqualByValue):
         """
         index = np.asarray(features, dtype=np.intp)
         covariances = self.covariances[:, index[:, None], index]
-        return MixtureModel(
-            self.weights,
-            self.means[:, index],
-            covariances,
-            self.covariance_type,
-            degrees_of_freedom=self.degrees_of_freedom,
-        )
+        return replace(self, means=self.means[:, index], covariances=covariances, noise_share=0.0, noise_density=0.0)
 
     def compute_standard_coordinates(self) -> tuple[Floats, Floats]:
         """Compute the shift and the scale that give the mixture mean 0 and variances 1.
@@ -252,8 +252,7 @@ class MixtureModel(EqualByValue):
 
         shift, scale = self.compute_standard_coordinates()
         standard = self.rescale(shift, scale)
-        parameters = compute_natural_parameters(standard.weights, standard.means, standard.covariances)
-        peaks = compute_log_peaks(standard.weights, standard.covariances)
+        parameters, peaks = standard.gaussian_terms.parameters, standard.gaussian_terms.log_peaks
         # Narrow components, whose log densities would be small differences of large products, are computed separately.
         variances = np.diagonal(standard.covariances, axis1=1, axis2=2)
         narrow = np.flatnonzero(variances.min(axis=1, initial=1) < _NARROW_VARIANCE)

@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells
 from segment.mixture.gaussian_density import (
-    compute_log_peaks,
     compute_log_weights,
     compute_moments,
-    compute_natural_parameters,
     sum_expected_moments,
 )
 from segment.mixture.model import MixtureModel
@@ -105,7 +103,7 @@ class NearBlocks:
         statistics : ndarray of shape (k, m), float64
         log_likelihoods : ndarray of shape (1,), float64
         """
-        parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+        parameters = model.gaussian_terms.parameters
         highest, lowest = self._bound_log_joint(parameters, model)
         near = np.ascontiguousarray(self._find_near(highest, lowest, model).T)
         # At each cell of a block one component has at least this, and none much more but where a block is very wide.
@@ -133,7 +131,7 @@ class NearBlocks:
         ndarray of shape (k, n_blocks), bool
             At least n for each block.
         """
-        parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+        parameters = model.gaussian_terms.parameters
         highest, lowest = self._bound_log_joint(parameters, model)
         # n components are at least as likely as this at each cell of a block.
         least = np.partition(lowest, len(lowest) - n, axis=0)[len(lowest) - n]
@@ -154,7 +152,7 @@ class NearBlocks:
         """
         # A Mahalanobis distance within the box is that of its middle give or take r, with r**2 = h' |P| h for half
         # widths h. The scatter of a cell adds tr(P S) to the square of its distance.
-        peaks = compute_log_peaks(model.weights, model.covariances)[:, None]
+        peaks = model.gaussian_terms.log_peaks[:, None]
         absolute = 2 * np.abs(parameters[:, -len(self.spans) :])
         distance = np.sqrt(np.maximum(2 * (peaks - parameters @ self.centers), 0.0))
         radius = np.sqrt(absolute @ self.spans)

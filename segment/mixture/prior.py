@@ -87,6 +87,11 @@ class Prior:
         return replace(self, strength=self.strength / weight, mean_strength=self.mean_strength / weight)
 
     @cached_property
+    def _log_determinant(self) -> float:
+        """The logarithm of the determinant of the target."""
+        return float(np.linalg.slogdet(self.target)[1])
+
+    @cached_property
     def _min_eigenvalue(self) -> float:
         """The smallest eigenvalue of the target."""
         return float(np.linalg.eigvalsh(self.target)[0])
@@ -142,14 +147,15 @@ class Prior:
         if self.strength == self.mean_strength == 0:
             return np.zeros(model.n_components)
         # strength / 2 * (log det(inv(C) T) - tr(inv(C) T) + d)
-        ratios = np.linalg.solve(model.covariances, np.broadcast_to(self.target, model.covariances.shape))
-        excess = np.linalg.slogdet(ratios)[1] - np.trace(ratios, axis1=1, axis2=2) + model.n_features
+        precisions, log_determinants = model.gaussian_terms[:2]
+        traces = np.einsum("kij,ij->k", precisions, self.target)
+        excess = self._log_determinant - log_determinants - traces + model.n_features
         covariance_terms = np.asarray(self.strength / 2 * excess)
         if self.mean_strength == 0:
             return covariance_terms
         # mean_strength / 2 * (m - center)' inv(C) (m - center)
         offsets = model.means - self.center
-        distances = (offsets * np.linalg.solve(model.covariances, offsets[:, :, None])[:, :, 0]).sum(axis=1)
+        distances = np.einsum("ki,kij,kj->k", offsets, precisions, offsets)
         return np.asarray(covariance_terms - self.mean_strength / 2 * distances)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.em import Steps
-from segment.mixture.gaussian_density import compute_log_peaks, compute_natural_parameters, compute_responsibilities
+from segment.mixture.gaussian_density import compute_responsibilities
 from segment.mixture.gaussian_steps import maximize_posterior as maximize_gaussian_posterior
 from segment.mixture.model import MixtureModel
 from segment.mixture.packed_matrices import pack
@@ -148,8 +148,7 @@ def compute_expectation(
         Sum of the weights times the log densities of the cells, for each mixture.
     """
     shares = np.array([model.noise_share]) if noise_shares is None else noise_shares
-    parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
-    peaks = compute_log_peaks(model.weights, model.covariances)
+    parameters, peaks = model.gaussian_terms.parameters, model.gaussian_terms.log_peaks
     # The density is (1 - s) sum_j w_j p_j(x) + s c, with s the share of noise and c its density. s can reach 1.
     log_share = np.log(np.maximum(1 - shares, np.finfo(float).tiny))[:, None, None]
     has_noise = shares * model.noise_density > 0

@@ -17,9 +17,7 @@ from segment.mixture.component_merging import pool_posteriors
 from segment.mixture.em import measure_largest_move
 from segment.mixture.gaussian_density import (
     MIN_LOG,
-    compute_log_peaks,
     compute_moments,
-    compute_natural_parameters,
     split_into_blocks,
 )
 from segment.mixture.gaussian_steps import compute_standard_coordinates
@@ -106,10 +104,6 @@ class SpatialEMState:
         """The present mixture, in the coordinates of the data."""
         return self._model.rescale(-self._shift / self._scale, 1 / self._scale)
 
-    def _compute_parameters(self) -> Floats:
-        """Compute what the log joint densities are linear in, in the coordinates of the moments."""
-        return compute_natural_parameters(self._model.weights, self._model.means, self._model.covariances)
-
     def _replace_model(self, after: MixtureModel) -> None:
         """Take the mixture of an M-step for the present one, and measure the move."""
         self.move = measure_largest_move(self._model, after)
@@ -138,8 +132,7 @@ class SpatialEM(SpatialEMState):
             weights.
         """
         model = self._model
-        parameters = self._compute_parameters()
-        peaks = compute_log_peaks(model.weights, model.covariances)
+        parameters, peaks = model.gaussian_terms.parameters, model.gaussian_terms.log_peaks
         # All densities are divided by (1 - noise_share), which cancels in the posteriors.
         noise = model.noise_share * model.noise_density / (1 - model.noise_share) if model.noise_share else 0.0
         is_plain = np.array_equal(groups, np.arange(len(groups)))

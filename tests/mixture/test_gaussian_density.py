@@ -10,10 +10,8 @@ from scipy.stats import multivariate_normal
 
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.gaussian_density import (
-    compute_log_peaks,
     compute_log_weights,
     compute_moments,
-    compute_natural_parameters,
     compute_responsibilities,
     compute_squared_distances,
     invert_covariances,
@@ -40,7 +38,7 @@ def test_many_covariances_are_inverted_as_few_are(rng: np.random.Generator) -> N
 def test_parameters_times_moments_are_log_densities(rng: np.random.Generator) -> None:
     model = make_random_model(rng, 3, 2)
     X = rng.normal(size=(20, 2))
-    parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+    parameters = model.gaussian_terms.parameters
     expected = [
         np.log(w) + multivariate_normal(m, c).logpdf(X)
         for w, m, c in zip(model.weights, model.means, model.covariances, strict=True)
@@ -51,7 +49,7 @@ def test_parameters_times_moments_are_log_densities(rng: np.random.Generator) ->
 def test_peaks_are_log_densities_at_the_means(rng: np.random.Generator) -> None:
     model = make_random_model(rng, 3, 2)
     expected = np.diagonal(model.log_joint(model.means))
-    np.testing.assert_allclose(compute_log_peaks(model.weights, model.covariances), expected)
+    np.testing.assert_allclose(model.gaussian_terms.log_peaks, expected)
 
 
 def test_log_weights_of_empty_components_are_finite() -> None:
@@ -83,7 +81,7 @@ def test_blocks_cover_all_cells_once(n: int) -> None:
 def test_expected_moments_are_summed_as_responsibilities_are(shift: float | None, rng: np.random.Generator) -> None:
     model = make_random_model(rng, 30, 2)
     cells = make_point_cells(rng.normal(size=(50, 2)), rng.uniform(1, 9, size=50))
-    parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+    parameters = model.gaussian_terms.parameters
     # The last component is nowhere near: its densities underflow.
     parameters[-1, 0] -= 900
     moments = compute_moments(cells)
