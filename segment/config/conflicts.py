@@ -10,11 +10,10 @@ from segment.config.products import CLASS_PRODUCTS, REGION_PRODUCTS
 from segment.config.setting import Setting
 from segment.config.setting_values import SettingValues, list_settings
 from segment.core.errors import SettingsError, pluralize
-from segment.core.units import METERS_PER_UNIT
+from segment.core.units import MAX_PIXEL_SIDE, METERS_PER_UNIT, MIN_PIXEL_SIDE
 
 __all__ = ["explain_unused", "refuse_conflicts", "reject_start_settings", "reject_surplus_seed_colors", "reject_unused"]
 
-MIN_PIXEL_SIDE, MAX_PIXEL_SIDE = 1e-12, 1e6  # meters: less than atoms, more than any map
 # Settings that only these products use.
 _OF_PRODUCTS = {
     "labels_format": ("labels",),
@@ -43,7 +42,7 @@ def refuse_conflicts(config: SettingValues) -> None:
     reject_surplus_seed_colors(config.seed_color, config.max_classes * config.components_per_class)
     _check_groups(config)
     _check_products(config)
-    _check_crop(config.crop)
+    _check_crop(config)
     _check_pixel_size(config)
     _check_bands(config.band_numbers)
     if config.criterion in ("entropy", "variational") and config.components_per_class > 1:
@@ -246,12 +245,12 @@ def _check_groups(config: SettingValues) -> None:
         )
 
 
-def _check_crop(crop: str) -> None:
+def _check_crop(config: SettingValues) -> None:
     """Refuse a part of an image that has no pixel, whatever the size of the image."""
-    left, top, right, bottom = (int(part) for part in (crop or "0,0,1,1").split(","))
+    left, top, right, bottom = config.crop_box or (0, 0, 1, 1)
     if right <= left or bottom <= top:
         raise SettingsError(
-            f"crop (--crop): LEFT,TOP,RIGHT,BOTTOM with LEFT before RIGHT and TOP before BOTTOM; got {crop}."
+            f"crop (--crop): LEFT,TOP,RIGHT,BOTTOM with LEFT before RIGHT and TOP before BOTTOM; got {config.crop}."
         )
 
 

@@ -8,13 +8,12 @@ from typing import Literal, get_type_hints
 
 from segment.config.products import PRODUCTS, describe_products
 from segment.config.setting import Setting, Span, define_setting, describe_field
-from segment.config.sizes import AREA, LENGTH
+from segment.config.sizes import AREA, DISTANCE, LENGTH, PIXEL_SIZE, parse_pixel_size
 from segment.config.text_forms import (
     BANDS,
     BOX,
     CLASS,
     COLOR,
-    DISTANCE,
     GROUP,
     INTEREST,
     MERGE,
@@ -22,12 +21,10 @@ from segment.config.text_forms import (
     NUMBERS,
     PALETTE,
     PATH,
-    PIXEL_SIZE,
     parse_group,
     parse_merge,
     parse_naming,
     parse_palette,
-    parse_pixel_size,
 )
 
 __all__ = ["GROUPS", "SettingValues", "list_settings"]
@@ -336,6 +333,26 @@ class SettingValues:
     def band_numbers(self) -> tuple[int, ...]:
         """The bands to use, counted from 1; empty for all."""
         return tuple(int(part) for part in self.bands.split(",") if part)
+
+    @property
+    def crop_box(self) -> tuple[int, ...]:
+        """Left, top, right and bottom of the part to use, in pixels; empty for the whole image."""
+        return tuple(int(part) for part in self.crop.split(",") if part)
+
+    @property
+    def nodata_values(self) -> tuple[float, ...]:
+        """The value of pixels that do not count, or one for each channel; empty for none."""
+        return tuple(float(part) for part in self.nodata.split(",") if part)
+
+    @property
+    def roi_grid(self) -> tuple[int, ...]:
+        """Rows and columns of a grid of regions of interest; empty without one."""
+        return tuple(int(part) for part in self.roi[5:].split("x")) if self.roi.startswith("grid:") else ()
+
+    @property
+    def roi_circle(self) -> tuple[float, ...]:
+        """Center x, y and radius, in pixels, of a circle that is the region of interest; empty without one."""
+        return tuple(float(part) for part in self.roi[7:].split(",")) if self.roi.startswith("circle:") else ()
 
     @property
     def pixel_sides(self) -> tuple[float, float, str]:

@@ -1,4 +1,4 @@
-"""How the texts of settings are written, and how they are split: names, colors, merges, groups, sizes."""
+"""How the texts of settings are written, and how they are split: names, colors, merges and groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ __all__ = [
     "BOX",
     "CLASS",
     "COLOR",
-    "DISTANCE",
     "FREE",
     "GROUP",
     "INTEREST",
@@ -19,14 +18,13 @@ __all__ = [
     "NUMBERS",
     "PALETTE",
     "PATH",
-    "PIXEL_SIZE",
     "Form",
     "is_number",
+    "is_path",
     "parse_group",
     "parse_merge",
     "parse_naming",
     "parse_palette",
-    "parse_pixel_size",
 ]
 
 
@@ -82,17 +80,6 @@ _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 NUMBERS = Form("NUMBER,...", rf"{_NUMBER}(,{_NUMBER})*", "a number, or one for each channel with commas between them")
 BANDS = Form("NUMBER,...", r"[1-9]\d{0,4}(,[1-9]\d{0,4})*", "numbers from 1 with commas between them, such as 4,3,2")
 BOX = Form("LEFT,TOP,RIGHT,BOTTOM", r"\d{1,9}(,\d{1,9}){3}", "four whole numbers of pixels, LEFT,TOP,RIGHT,BOTTOM")
-_LENGTH = r"(\d{1,15}\.?\d{0,15}|\.\d{1,15})"
-PIXEL_SIZE = Form(
-    "SIZE or dpi",
-    rf"{_LENGTH}(x{_LENGTH})? ?(nm|[u\u00b5\u03bc]m|mm|cm|m|km|in)|dpi",
-    "the side of a pixel with its unit, nm, um, mm, cm, m, km or in, such as 0.21mm or 0.2x0.3um, or dpi",
-)
-DISTANCE = Form(
-    "LENGTH",
-    rf"{_LENGTH} ?(px|nm|um|mm|cm|m|km|in)?",
-    "a length in px, nm, um, mm, cm, m, km or in, such as 12px or 5mm; a number alone is in pixels",
-)
 INTEREST = Form(
     "FILE or grid:ROWSxCOLUMNS or circle",
     rf"(?s:(?!(grid|circle):).+)|grid:[1-9]\d{{0,3}}x[1-9]\d{{0,3}}|circle:{_NUMBER},{_NUMBER},{_NUMBER}",
@@ -119,6 +106,25 @@ def is_number(text: str) -> bool:
     return re.fullmatch(_NUMBER, text.strip(), re.ASCII) is not None
 
 
+def is_path(text: str) -> bool:
+    """Tell whether the value of `mask` or `roi` is the path of a file or folder.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_path("plots.geojson"), is_path("grid:4x6"), is_path("circle"), is_path("")
+    (True, False, False, False)
+    """
+    return text not in ("", "circle") and not text.startswith(("grid:", "circle:"))
+
+
 def parse_naming(text: str) -> tuple[int | str, str]:
     """Split ``CLASS=NAME`` into label and name, or ``NAME=COLOR`` into color and name.
 
@@ -138,29 +144,6 @@ def parse_naming(text: str) -> tuple[int | str, str]:
     """
     left, right = (part.strip() for part in text.split("="))
     return (int(left), right) if re.fullmatch("[1-9][0-9]{0,2}", left) else (right.lower(), left)
-
-
-def parse_pixel_size(text: str) -> tuple[float, float, str]:
-    """Split ``0.21mm`` or ``0.2x0.3mm`` into width, height and unit.
-
-    Parameters
-    ----------
-    text : str
-        Of the form :data:`PIXEL_SIZE`, but not ``dpi``.
-
-    Returns
-    -------
-    tuple of (float, float, str)
-
-    Examples
-    --------
-    >>> parse_pixel_size("0.21mm"), parse_pixel_size("0.2x0.3 \u00b5m")
-    ((0.21, 0.21, 'mm'), (0.2, 0.3, 'um'))
-    """
-    number = text.rstrip("abcdefghijklmnopqrstuvwxyz\u00b5\u03bc ")
-    unit = text[len(number) :].strip().replace("\u00b5", "u").replace("\u03bc", "u")
-    width, _, height = number.partition("x")
-    return float(width), float(height or width), unit
 
 
 def parse_palette(text: str) -> tuple[tuple[str, str], ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.config.sizes import split_size
 from segment.core.errors import SettingsError
 from segment.core.threads import IMPORT_LOCK
 from segment.core.units import METERS_PER_UNIT
@@ -156,10 +156,9 @@ def group_regions(regions: Labels, label: Sequence[int] | Labels, distance: floa
 
 def _find_distance(text: str, image: Image) -> float:
     """Find the distance of the setting `group_distance` in pixels."""
-    match = re.fullmatch(r"([\d.]+) ?([a-z]+)?", text)
-    if not match:
+    if not text:
         return 0.0
-    number, unit = float(match[1]), match[2] or "px"
+    number, unit = split_size(text)
     if unit == "px":
         return number
     grid = image.grid

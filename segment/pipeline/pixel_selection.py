@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.config.text_forms import is_path
 from segment.core.errors import DependencyError, ImageError, SettingsError, pluralize, printable_path
 from segment.core.float_range import NodataNote
 from segment.core.georeference import Georeference
@@ -30,7 +31,6 @@ __all__ = [
     "describe_empty_regions",
     "describe_other_place",
     "describe_overlap",
-    "parse_circle",
     "select_pixels",
     "take_arrays",
     "warn_of_flat_border",
@@ -171,25 +171,27 @@ def warn_of_flat_border(image: Image) -> tuple[str, ...]:
 
 
 def _select(image: Image, config: SegmentConfig, source: str, arrays: SelectionArrays, page: PageOfImage) -> Image:
-    """Choose the pixels that count; files are for the whole image, the circle and the grid for the cropped one."""
+    """Choose the pixels that count; files are for the whole image, a circle to find and a grid for the cropped one."""
     had_pixels = bool(image.valid.any())
     # Values are looked for before other steps replace those of pixels that do not count.
     if config.nodata:
-        image = mask_nodata(image, [float(part) for part in config.nodata.split(",")])
+        image = mask_nodata(image, config.nodata_values)
     if arrays.mask is not None:
         image = keep_masked(image, arrays.mask != 0)
     elif config.mask:
         image = _apply_mask_file(image, config, source, page)
-    is_made = config.roi == "circle" or config.roi.startswith("grid:")
     if arrays.roi is not None:
         image = keep_interest(image, RegionsOfInterest.from_labels(arrays.roi))
-    elif config.roi and not is_made:
-        image = _apply_interest(image, config, source, page)
+    elif config.roi_circle:
+        image = keep_interest(image, make_circle((image.height, image.width), config.roi_circle))
+    elif is_path(config.roi):
+        image = _apply_interest_file(image, config, source, page)
     if config.crop:
-        left, top, right, bottom = (int(part) for part in config.crop.split(","))
-        image = crop(image, (left, top, right, bottom))
-    if is_made:
-        image = _make_interest(image, config.roi)
+        image = crop(image, config.crop_box)
+    if config.roi == "circle":
+        image = _keep_found_circle(image)
+    elif config.roi_grid:
+        image = keep_interest(image, make_grid((image.height, image.width), *config.roi_grid))
     if had_pixels and not image.valid.any():
         raise ImageError(
             "some pixel counts; got none that --crop, --nodata, --mask and --roi all leave. Leave out one of them."
@@ -209,12 +211,9 @@ def _apply_mask_file(image: Image, config: SegmentConfig, source: str, page: Pag
     return _note_other_place(image, file.georeference, path)
 
 
-def _apply_interest(image: Image, config: SegmentConfig, source: str, page: PageOfImage) -> Image:
-    """Let only the pixels of the regions of interest count that a file or a circle gives."""
-    shape = image.height, image.width
-    if config.roi.startswith("circle:"):
-        return keep_interest(image, make_circle(shape, parse_circle(config.roi)))
-    path = find_stem_file(config.roi, source)
+def _apply_interest_file(image: Image, config: SegmentConfig, source: str, page: PageOfImage) -> Image:
+    """Let only the pixels of the regions of interest of an image count."""
+    shape, path = (image.height, image.width), find_stem_file(config.roi, source)
     file = read_interest(path, max_pixels=config.max_pixels, page=page)
     try:
         if not isinstance(file, PolygonFile):
@@ -230,15 +229,11 @@ def _apply_interest(image: Image, config: SegmentConfig, source: str, page: Page
     return replace(image, notes=image.notes + tuple(note for note in said if note))
 
 
-def _make_interest(image: Image, text: str) -> Image:
-    """Let only the pixels of the circle of a picture, or of a grid, count."""
-    shape = image.height, image.width
-    if text != "circle":
-        rows, columns = (int(part) for part in text.removeprefix("grid:").split("x"))
-        return keep_interest(image, make_grid(shape, rows, columns))
+def _keep_found_circle(image: Image) -> Image:
+    """Let only the pixels of the circle of a round picture count."""
     circle, is_found = find_picture_circle(image)
     note = describe_circle(circle, is_found=is_found)
-    image = keep_interest(image, make_circle(shape, circle))
+    image = keep_interest(image, make_circle((image.height, image.width), circle))
     return replace(image, notes=(*image.notes, note))
 
 
@@ -274,27 +269,6 @@ def describe_overlap(n_shared: int) -> str:
         A sentence without its period.
     """
     return f"regions of interest overlap: {pluralize(n_shared, 'pixel')} of several count for the last of them"
-
-
-def parse_circle(text: str) -> tuple[float, float, float]:
-    """Read the center and the radius from ``circle:X,Y,RADIUS``.
-
-    Parameters
-    ----------
-    text : str
-        Of this form.
-
-    Returns
-    -------
-    tuple of 3 float, pixels
-
-    Examples
-    --------
-    >>> parse_circle("circle:300,200,150.5")
-    (300.0, 200.0, 150.5)
-    """
-    x, y, radius = (float(part) for part in text.removeprefix("circle:").split(","))
-    return x, y, radius
 
 
 def _note_other_place(image: Image, place: Georeference, path: str) -> Image:

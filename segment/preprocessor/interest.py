@@ -16,7 +16,7 @@ from segment.core.opencv import load_cv2
 __all__ = ["Circle", "find_picture_circle", "label_polygons", "make_circle", "make_grid"]
 
 Floats = NDArray[np.float64]
-Circle = tuple[float, float, float]
+Circle = tuple[float, ...]
 """X and y of the center, from the outer corner of the first pixel, and radius, in pixels."""
 
 MAX_SURROUND_RANGE = 24  # 8-bit levels between the four corners, and within each, that are taken for one color

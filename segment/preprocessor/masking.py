@@ -67,14 +67,14 @@ class FlatBorder:
         return words[0] if len(set(words)) == 1 else ",".join(words)
 
 
-def crop(image: Image, box: tuple[int, int, int, int]) -> Image:
+def crop(image: Image, box: Sequence[int]) -> Image:
     """Cut a part out of an image.
 
     Parameters
     ----------
     image : Image
         It is not changed.
-    box : tuple of 4 int, pixels
+    box : sequence of 4 int, pixels
         Left, top, right and bottom; right and bottom are the first column and row that do not belong to the part.
 
     Returns

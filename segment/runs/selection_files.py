@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from segment.config.config import SegmentConfig
+from segment.config.text_forms import is_path
 from segment.core.errors import ImageError, SettingsError, printable_path
 from segment.runs.fingerprint import Fingerprint, compute_fingerprint
 
-__all__ = ["SelectionHashes", "check_selection_files", "is_path", "list_selection_paths", "make_selection_absolute"]
+__all__ = ["SelectionHashes", "check_selection_files", "list_selection_paths", "make_selection_absolute"]
 
 
 def list_selection_paths(config: SegmentConfig) -> tuple[Path, ...]:
@@ -32,25 +33,6 @@ def list_selection_paths(config: SegmentConfig) -> tuple[Path, ...]:
     ['masks']
     """
     return tuple(Path(text) for text in (config.mask, config.roi) if is_path(text))
-
-
-def is_path(text: str) -> bool:
-    """Return whether the value of `mask` or `roi` is the path of a file or folder.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> is_path("plots.geojson"), is_path("grid:4x6"), is_path("circle"), is_path("")
-    (True, False, False, False)
-    """
-    return text not in ("", "circle") and not text.startswith(("grid:", "circle:"))
 
 
 def make_selection_absolute(config: SegmentConfig) -> SegmentConfig:

@@ -237,7 +237,7 @@ def store_labels(path: Path, config: SegmentConfig, labels_name: str, target: st
     if not pixels.any():
         raise ImageError("labels: at least one pixel that is not zero; got none. Draw something first.")
     if config.crop:
-        left, top, right, bottom = (int(side) for side in config.crop.split(","))
+        left, top, right, bottom = config.crop_box
         whole = load_picture(source, replace(config, crop=""))
         labels = np.zeros((whole.height, whole.width), np.uint8)
         labels[top:bottom, left:right] = pixels

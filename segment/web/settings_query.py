@@ -11,7 +11,7 @@ from segment.config.entry_points import ENTRY_POINTS
 from segment.config.palette_file import is_palette_file
 from segment.config.products import CLASS_PRODUCTS, PRODUCTS, REGION_PRODUCTS
 from segment.config.setting import Setting, Span, resolve_names
-from segment.config.text_forms import is_number
+from segment.config.text_forms import is_number, is_path
 from segment.core.errors import SettingsError
 
 __all__ = ["PARAMETERS", "describe_settings", "make_plain", "read_settings"]
@@ -115,7 +115,7 @@ def _read_values(setting: Setting, texts: list[str]) -> Any:
 def _names_path(name: str, text: str) -> bool:
     """Tell whether a setting names a file of the server, or would write one."""
     if name == "roi":
-        return not text.startswith(("grid:", "circle"))
+        return is_path(text)
     return name in _NOT_OFFERED or (name == "palette" and is_palette_file(text))
 
 

@@ -77,3 +77,12 @@ def test_docstring_describes_the_setting(setting: Setting) -> None:
     default = tuple(setting.default) if setting.type is Span else setting.default
     assert entry.endswith(f", default {default!r}")
     assert all(repr(choice) in entry for choice in setting.choices)
+
+
+def test_texts_of_numbers_are_split() -> None:
+    config = SegmentConfig(crop="1,2,30,40", nodata="0,-9.5", roi="grid:4x6", bands="3,1", pixel_size="0.2x0.3um")
+    assert (config.crop_box, config.nodata_values, config.roi_grid) == ((1, 2, 30, 40), (0, -9.5), (4, 6))
+    assert (config.band_numbers, config.pixel_sides, config.roi_circle) == ((3, 1), (0.2, 0.3, "um"), ())
+    assert SegmentConfig(roi="circle:1,2.5,30").roi_circle == (1, 2.5, 30)
+    nothing = SegmentConfig(roi="circle")
+    assert not any((nothing.crop_box, nothing.nodata_values, nothing.roi_grid, nothing.roi_circle))

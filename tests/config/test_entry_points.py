@@ -35,6 +35,11 @@ PROPERTIES = {
     "color_namings": {"name"},
     "max_classes": {"k", "k_range"},
     "band_numbers": {"bands"},
+    "crop_box": {"crop"},
+    "nodata_values": {"nodata"},
+    "roi_grid": {"roi"},
+    "roi_circle": {"roi"},
+    "pixel_sides": {"pixel_size"},
     "palette_colors": {"palette"},
     "class_groups": {"group"},
 }

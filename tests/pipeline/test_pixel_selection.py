@@ -17,7 +17,7 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, SegmentError, SettingsError
 from segment.core.georeference import Georeference
 from segment.core.image import Image
-from segment.pipeline.pixel_selection import parse_circle, select_pixels, take_arrays
+from segment.pipeline.pixel_selection import select_pixels, take_arrays
 
 
 @pytest.fixture
@@ -184,10 +184,6 @@ def test_none_is_no_mask() -> None:
     others, arrays = take_arrays({"k": 2, "mask": None, "roi": "circle"})
     assert others == {"k": 2, "roi": "circle"}
     assert not arrays
-
-
-def test_a_circle_is_read() -> None:
-    assert parse_circle("circle:1,2.5,30") == (1, 2.5, 30)
 
 
 @pytest.fixture

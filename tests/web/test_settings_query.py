@@ -55,6 +55,7 @@ def test_what_is_described_is_json() -> None:
         ([("k", "3"), ("k", "4")], r"^k: given once; got 2 values\. Leave the others out\.$"),
         ([("greyscale", "1"), ("grayscale", "1")], r"^greyscale: a setting is given once; got grayscale too\."),
         ([("roi", "/etc/passwd")], r"^roi: no path of a client is opened; got '/etc/passwd'\. Draw it on the page"),
+        ([("roi", "circle/../a.png")], r"^roi: no path of a client is opened; got 'circle/\.\./a\.png'\."),
         ([("greyscale", "perhaps")], r"^greyscale \(--greyscale\): True or False; got 'perhaps'\.$"),
         ([("k", "1_0")], r"k \(-k\): a whole number from 1 to 255 or auto; got '1_0'"),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from segment.core.georeference import NOWHERE, Georeference, Keys, Transform
-from segment.loader.decoders.geotiff_units import METERS_PER_UNIT, find_unit
+from segment.loader.decoders.geotiff_units import METERS_PER_EPSG_UNIT, find_unit
 
 __all__ = ["read_georeference"]
 
@@ -120,4 +120,4 @@ def _identify_system(keys: Mapping[int, int | str]) -> tuple[str, float, float]:
         angle: Any = keys.get(_ANGLES)
         return crs, 0.0, _DEGREES_PER_UNIT.get(angle, 0.0) if keys.get(_MODEL) == _IS_GEOGRAPHIC else 0.0
     unit = keys.get(_UNITS, find_unit(number) if isinstance(number, int) else None)
-    return crs, METERS_PER_UNIT.get(unit, 0.0) if isinstance(unit, int) else 0.0, 0.0
+    return crs, METERS_PER_EPSG_UNIT.get(unit, 0.0) if isinstance(unit, int) else 0.0, 0.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["METERS_PER_UNIT", "find_unit"]
+__all__ = ["METERS_PER_EPSG_UNIT", "find_unit"]
 
 # EPSG numbers of units, and their lengths: meter, foot, US survey foot, kilometer.
-METERS_PER_UNIT = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937, 9036: 1000.0}
+METERS_PER_EPSG_UNIT = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937, 9036: 1000.0}
 
 # GeoTIFF 1.1 leaves the unit out where it follows from the number, and GDAL does so where a system has heights, too. So
 # here are the horizontal parts of the compound systems of EPSG, by their units, and UTM on WGS 84, ETRS89 and NAD83.

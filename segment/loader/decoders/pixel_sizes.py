@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from segment.core.errors import ImageError
 from segment.core.pixel_grid import NO_SIZE, PixelSize
-from segment.core.units import METERS_PER_UNIT
+from segment.core.units import MAX_PIXEL_SIDE, METERS_PER_UNIT, MIN_PIXEL_SIDE
 from segment.loader.decoders.frame_count import TiffPage
 
 __all__ = ["read_microscope_size", "read_resolution"]
@@ -28,8 +28,6 @@ _UNITS = {
     **dict.fromkeys(_ANGSTROM_NAMES, ("nm", 1e-10)),
     **dict.fromkeys(("pm", "picometer"), ("nm", 1e-12)),
 }
-# Pixels of images have sides within these lengths, in meters; anything else is a mistake of the program that wrote it.
-MIN_SIDE, MAX_SIDE = 1e-12, 1e6
 # Numbers of EXIF and TIFF tags, and values of the tag for the unit of resolutions.
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 274, 282, 283, 296
 _METERS_PER_RESOLUTION_UNIT = {2: 0.0254, 3: 0.01}
@@ -102,7 +100,7 @@ def read_resolution(stream: BinaryIO) -> PixelSize:
     except (OSError, ValueError, SyntaxError):
         width = height = math.nan
         is_turned = False
-    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (width, height)):
+    if not all(MIN_PIXEL_SIDE <= side <= MAX_PIXEL_SIDE for side in (width, height)):
         raise ImageError(
             "pixel_size (--pixel-size): dpi where the file says its resolution; got none. Give a size, such as 0.1mm."
         )
@@ -132,7 +130,7 @@ def _read_imagej_size(page: TiffPage, text: str) -> tuple[PixelSize, tuple[str, 
 
 def _make_size(width: float, height: float, unit: str) -> tuple[PixelSize, tuple[str, ...]]:
     """Make a pixel size; one that no pixel has is left out and noted."""
-    if all(MIN_SIDE <= side <= MAX_SIDE for side in (width, height)):
+    if all(MIN_PIXEL_SIDE <= side <= MAX_PIXEL_SIDE for side in (width, height)):
         return PixelSize(width, height, unit), ()
     got = f"{width / METERS_PER_UNIT[unit]:.4g} x {height / METERS_PER_UNIT[unit]:.4g} {unit}"
     return NO_SIZE, (

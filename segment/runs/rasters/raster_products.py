@@ -122,7 +122,7 @@ def check_raster_products(source: Paths, config: SegmentConfig, *, allow_vrt_sou
         return
     with configure_rasterio():
         raster = open_raster(source, config.band_numbers, allow_vrt_sources=allow_vrt_sources)
-    left, top, right, bottom = (int(part) for part in (config.crop or f"0,0,{raster.width},{raster.height}").split(","))
+    left, top, right, bottom = config.crop_box or (0, 0, raster.width, raster.height)
     n_pixels = (bottom - top) * (right - left)
     for names, most in ((wanted, MAX_PIXELS), (of_labels, MAX_LABELED_PIXELS)):
         if names and n_pixels > most:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.config.text_forms import is_path
 from segment.core.errors import ImageError, SegmentError, pluralize, printable_path
 from segment.core.georeference import Georeference
 from segment.core.interest import MAX_REGIONS
@@ -15,7 +16,7 @@ from segment.loader.decoders.tiff_high_depth import open_with_tifffile, read_pla
 from segment.loader.loader import count_pages
 from segment.loader.mask_files import LabelFile, find_stem_file, read_interest
 from segment.loader.polygon_places import describe_overhang, locate_polygons
-from segment.pipeline.pixel_selection import describe_circle, describe_other_place, describe_overlap, parse_circle
+from segment.pipeline.pixel_selection import describe_circle, describe_other_place, describe_overlap
 from segment.preprocessor.interest import find_picture_circle, label_polygons, make_grid
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_selection import (
@@ -60,15 +61,19 @@ def select_raster_pixels(raster: Raster, config: SegmentConfig) -> Raster:
     shape = raster.height, raster.width
     selection = replace(EVERYTHING, shape=shape, file_shape=shape)
     try:
-        selection = _add_nodata(selection, raster, config.nodata)
+        selection = _add_nodata(selection, raster, config.nodata_values)
         selection = _add_mask(selection, raster, config.mask)
-        if config.roi and config.roi != "circle" and not config.roi.startswith("grid:"):
-            selection = _add_interest(selection, raster, config)
-        raster, selection = _crop(raster, selection, config.crop)
+        if config.roi_circle:
+            selection = replace(selection, circle=config.roi_circle, names=("circle",))
+            selection = _check_regions(selection, "roi (--roi)")
+        elif is_path(config.roi):
+            selection = _add_interest_file(selection, raster, config.roi)
+        if config.crop:
+            raster, selection = _crop(raster, selection, config.crop_box)
         if config.roi == "circle":
             selection = _find_circle(replace(raster, selection=selection), selection)
-        elif config.roi.startswith("grid:"):
-            rows, columns = (int(part) for part in config.roi.removeprefix("grid:").split("x"))
+        elif config.roi_grid:
+            rows, columns = config.roi_grid
             # A grid of one pixel a cell has the same names and refuses the same numbers.
             names = make_grid((rows, columns), rows, columns).names if rows * columns <= MAX_REGIONS else ()
             if not names or rows > raster.height or columns > raster.width:
@@ -79,9 +84,8 @@ def select_raster_pixels(raster: Raster, config: SegmentConfig) -> Raster:
     return replace(raster, selection=selection)
 
 
-def _add_nodata(selection: TileSelection, raster: Raster, text: str) -> TileSelection:
+def _add_nodata(selection: TileSelection, raster: Raster, values: tuple[float, ...]) -> TileSelection:
     """Add the value of pixels that do not count."""
-    values = tuple(float(part) for part in text.split(",")) if text else ()
     if len(values) not in (0, 1, len(raster.bands)):
         raise ImageError(
             f"nodata (--nodata): one number, or one for each of the {len(raster.bands)} channels; got {len(values)}. "
@@ -111,12 +115,9 @@ def _add_mask(selection: TileSelection, raster: Raster, path: str) -> TileSelect
     )
 
 
-def _add_interest(selection: TileSelection, raster: Raster, config: SegmentConfig) -> TileSelection:
-    """Add the regions of interest of a file, or a circle of the user's."""
-    if config.roi.startswith("circle:"):
-        selection = replace(selection, circle=parse_circle(config.roi), names=("circle",))
-        return _check_regions(selection, "roi (--roi)")
-    path = find_stem_file(config.roi, raster.path)
+def _add_interest_file(selection: TileSelection, raster: Raster, file_or_folder: str) -> TileSelection:
+    """Add the regions of interest of a file."""
+    path = find_stem_file(file_or_folder, raster.path)
     if is_tiff(path):
         labels = FileLabels(path, _list_labels(path, selection.file_shape))
         names = tuple(f"{number:.10g}" for number in labels.numbers)
@@ -193,14 +194,13 @@ def _list_labels(path: str, shape: tuple[int, int]) -> tuple[float, ...]:
     return tuple(labels.tolist())
 
 
-def _crop(raster: Raster, selection: TileSelection, text: str) -> tuple[Raster, TileSelection]:
-    """Take a part of a raster."""
-    if not text:
-        return raster, selection
-    left, top, right, bottom = (int(part) for part in text.split(","))
+def _crop(raster: Raster, selection: TileSelection, box: tuple[int, ...]) -> tuple[Raster, TileSelection]:
+    """Take a part of a raster: left, top, right, bottom."""
+    left, top, right, bottom = box
     if right > raster.width or bottom > raster.height:
         raise ImageError(
-            f"crop (--crop): a part of the image, within 0,0,{raster.width},{raster.height}; got {text}. "
+            f"crop (--crop): a part of the image, within 0,0,{raster.width},{raster.height}; got "
+            f"{left},{top},{right},{bottom}. "
             "Give smaller numbers."
         )
     shape = bottom - top, right - left

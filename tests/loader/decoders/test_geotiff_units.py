@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segment.loader.decoders.geotiff_units import METERS_PER_UNIT, find_unit
+from segment.loader.decoders.geotiff_units import METERS_PER_EPSG_UNIT, find_unit
 from segment.loader.loader import load_image
 
 rasterio = pytest.importorskip("rasterio")
@@ -26,7 +26,7 @@ def test_units_are_those_of_the_registry() -> None:
         if not system.is_projected:  # such a number, too, may lie between two others
             continue
         n_found += 1
-        assert system.linear_units_factor[1] == pytest.approx(METERS_PER_UNIT[unit], rel=1e-9), number
+        assert system.linear_units_factor[1] == pytest.approx(METERS_PER_EPSG_UNIT[unit], rel=1e-9), number
     assert n_found > 400
 
 
