@@ -25,6 +25,8 @@ __all__ = [
     "MaskFile",
     "PageOfImage",
     "PolygonFile",
+    "count_values",
+    "describe_mask",
     "find_stem_file",
     "read_interest",
     "read_mask",
@@ -188,9 +190,9 @@ def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> 
     is_lossy = _is_lossy(path, head) and pixels.max() >= LOSSY_THRESHOLD
     values = pixels >= LOSSY_THRESHOLD if is_lossy else pixels != 0
     counts = _reduce_channels(values) & image.valid
-    notes += () if is_lossy else _describe_soft(pixels, printable_path(path))
-    if counts.all() and (pixels != pixels[0, 0]).any():
-        notes += (f"{printable_path(path)} leaves out no pixel: none of its values is 0",)
+    histogram = count_values(pixels if pixels.ndim == 2 else pixels.max(axis=2))
+    is_full = bool(counts.all() and (pixels != pixels[0, 0]).any())
+    notes += describe_mask(path, histogram[:0] if is_lossy else histogram, is_full=is_full)
     if not counts.any() and not image.valid.all():
         why = "; ".join(image.notes) or "others are transparent or hold no data"
         raise ImageError(
@@ -208,21 +210,54 @@ def _is_lossy(path: str, head: bytes) -> bool:
     return head.startswith(b"\xff\xd8\xff") or head[4:8] == b"ftyp"  # JPEG, AVIF and HEIC
 
 
-def _describe_soft(pixels: NDArray[Any], name: str) -> tuple[str, ...]:
-    """Note that a mask has soft borders, or zeros that compression has made other values: all of it counts."""
-    values = pixels if pixels.ndim == 2 else pixels.max(axis=2)
-    full = int(values.max()) if values.dtype.kind == "u" else 0
-    if full < LOSSY_THRESHOLD:
-        return ()
-    counts = np.bincount(values.reshape(-1))[1:]
+def count_values(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Count the pixels of a mask, or of a part of it, that have each value.
+
+    Parameters
+    ----------
+    values : ndarray of shape (H, W)
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        Of the values from 0 on: 256 of 8 bits, 65536 of 16; none of other types than unsigned ones of 8 and 16 bits.
+    """
+    if values.dtype not in (np.uint8, np.uint16):
+        return np.zeros(0, dtype=np.int64)
+    return np.bincount(values.reshape(-1), minlength=1 << 8 * values.dtype.itemsize)
+
+
+def describe_mask(path: str, histogram: NDArray[np.int64], *, is_full: bool) -> tuple[str, ...]:
+    """Note what a mask counts that may not be meant.
+
+    Parameters
+    ----------
+    path : str
+    histogram : ndarray of shape (n,)
+        Pixels of each value, as :func:`count_values` gives them.
+    is_full : bool
+        Whether it leaves out no pixel though it has several values.
+
+    Returns
+    -------
+    tuple of str
+        That its borders are soft, or that compression has made other values of its zeros: all of it counts. That it
+        leaves out nothing.
+    """
+    notes: tuple[str, ...] = ()
+    full = int(np.flatnonzero(histogram).max(initial=0))
+    counts = histogram[1 : full + 1]
     n_low, n_middle = int(counts[: full // 2].sum()), int(counts[full // 4 : 3 * full // 4].sum())
-    n_high = int(counts[3 * full // 4 :].sum())
-    if np.count_nonzero(counts) <= MAX_HARD_VALUES or n_middle > MAX_MIDDLE * n_high:
-        return ()
-    if n_low < MIN_LOW_SHARE * counts.sum():
-        return ()
-    share = format_share(n_low, int(counts.sum()))
-    return (f"{share} of the pixels that {name} counts have less than half of its largest value: save it with 0 and 1",)
+    n_high, n = int(counts[3 * full // 4 :].sum()), int(counts.sum())
+    is_soft = np.count_nonzero(counts) > MAX_HARD_VALUES and n_middle <= MAX_MIDDLE * n_high
+    if full >= LOSSY_THRESHOLD and is_soft and n_low >= MIN_LOW_SHARE * n:
+        notes += (
+            f"{format_share(n_low, n)} of the pixels that {printable_path(path)} counts have less than half of its "
+            "largest value: save it with 0 and 1",
+        )
+    if is_full:
+        notes += (f"{printable_path(path)} leaves out no pixel: none of its values is 0",)
+    return notes
 
 
 def _choose_page(path: str, page: PageOfImage) -> tuple[int, tuple[str, ...]]:

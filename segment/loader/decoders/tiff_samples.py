@@ -161,7 +161,8 @@ def get_tag(page: Any, tag: int) -> Any:
 
 def _get_stored(page: Any, samples: NDArray[Any]) -> NDArray[np.generic] | None:
     """Return the samples of a page, without alpha, where `_convert_colors` makes other values of them."""
-    if page.photometric not in (PALETTE, WHITE_IS_ZERO) and int(page.bitspersample) >= 8:
+    is_inverted = page.photometric == WHITE_IS_ZERO and samples.dtype.kind in "ub"
+    if page.photometric != PALETTE and not is_inverted and int(page.bitspersample) >= 8:
         return None
     stored = samples.view(np.uint8) if samples.dtype == bool else samples
     return stored[..., 0] if stored.shape[2] == 1 else stored
@@ -199,14 +200,10 @@ def _find_alpha(page: Any, samples: NDArray[Any], n_colors: int) -> tuple[int, i
 
 
 def _invert(values: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Exchange black and white."""
-    # Floats have no fixed white: mirror them within their own range.
-    if values.dtype.kind == "f":
-        finite = values[np.isfinite(values)]
-        return np.asarray(finite.min() + finite.max() - values) if finite.size else values
-    if values.dtype.kind in "ib":  # ~v = -1 - v exchanges the smallest and the largest number
-        return np.asarray(~values)
-    return np.asarray(values.dtype.type(2**bits - 1) - values)
+    """Exchange black and white. Floats and signed numbers, which have no fixed white, are measurements: they stay."""
+    if values.dtype == bool:
+        return ~values
+    return np.asarray(values.dtype.type(2**bits - 1) - values) if values.dtype.kind == "u" else values
 
 
 def _convert_cmyk_to_rgb(values: NDArray[Any]) -> NDArray[Any]:

@@ -6,7 +6,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -266,16 +266,19 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
     image_structure = {**file.tags(ns="IMAGE_STRUCTURE"), **file.tags(used[0], ns="IMAGE_STRUCTURE")}
     dtype = kinds.pop()
     bits = int(image_structure.get("NBITS", 8 * np.dtype(dtype).itemsize))
-    is_palette = len(used) == 1 and roles[used[0] - 1] == ColorInterp.palette
-    is_inverted = image_structure.get("MINISWHITE") == "YES" and np.dtype(dtype).kind == "u"
-    colors = file.colormap(used[0]) if is_palette and not is_inverted else {}
+    is_palette = len(used) == 1 and roles[used[0] - 1] == ColorInterp.palette and np.dtype(dtype).kind in "iu"
+    # Signed numbers and floats have no fixed white: they stay as they are.
+    is_white_zero = image_structure.get("MINISWHITE") == "YES"
+    is_inverted = is_white_zero and np.dtype(dtype).kind == "u"
+    # GDAL makes a palette of grays of integers with white as 0.
+    colors = file.colormap(used[0]) if is_palette and not is_white_zero else {}
     # In a TIFF all bands have one value for no data, in a virtual raster each may have its own.
     nodata = [file.nodatavals[number - 1] for number in used]
     nodata_notes = (
         "the bands have different values for no data: that of the first counts; --nodata gives one for each",
     )
     notes: tuple[str, ...] = nodata_notes if len(set(map(str, nodata))) > 1 else ()
-    notes += () if colors else describe_bands(len(used))
+    notes += _describe_palette(colors, dtype) if colors else describe_bands(len(used))
     notes += describe_band_scales([(file.scales[number - 1], file.offsets[number - 1]) for number in used])
     return Raster(
         path=name,
@@ -296,6 +299,13 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
         white=float(2**bits - 1) if dtype == "uint16" and not colors else 255.0,
         notes=notes,
     )
+
+
+def _describe_palette(colors: Mapping[int, Any], dtype: str) -> tuple[str, ...]:
+    """Note that a palette has fewer colors than there are numbers."""
+    if len(colors) > np.iinfo(dtype).max:
+        return ()
+    return (f"the palette has colors for the numbers 0 to {len(colors) - 1}: pixels of others get no label",)
 
 
 def _describe_units(crs: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from segment.core.georeference import Georeference
 from segment.core.interest import MAX_REGIONS
 from segment.loader.decoders.tiff_high_depth import open_with_tifffile, read_place
 from segment.loader.loader import count_pages
-from segment.loader.mask_files import LabelFile, find_stem_file, read_interest
+from segment.loader.mask_files import LabelFile, count_values, describe_mask, find_stem_file, read_interest
 from segment.loader.polygon_places import describe_overhang, locate_polygons
 from segment.pipeline.pixel_selection import describe_circle, describe_other_place, describe_overlap
 from segment.preprocessor.interest import find_picture_circle, label_polygons, make_grid
@@ -23,6 +23,7 @@ from segment.runs.rasters.tile_selection import (
     EVERYTHING,
     FileLabels,
     TileSelection,
+    find_set,
     is_tiff,
     load_mask,
     read_file_window,
@@ -95,24 +96,36 @@ def _add_nodata(selection: TileSelection, raster: Raster, values: tuple[float, .
 
 
 def _add_mask(selection: TileSelection, raster: Raster, path: str) -> TileSelection:
-    """Add the mask, after a look at its size and whether any pixel counts."""
+    """Add the mask, after a look at its size, and at which of its pixels count."""
     if not path:
         return selection
     file = find_stem_file(path, raster.path)
     if is_tiff(file):
-        read_file_window(file, None, selection.file_shape)
         notes = _describe_label_file(raster, file)
+        n_counted, mask_notes = _look_at_mask(file, selection.file_shape)
     else:
-        notes = load_mask(file, selection.file_shape).notes
-    selection = replace(selection, mask=file, notes=selection.notes + notes)
-    nothing = np.zeros((0, 0, 1))
-    for strip in _cut_strips(selection.file_shape):
-        samples = np.broadcast_to(nothing.sum(), (strip.height, strip.width, 1))
-        if replace(selection, nodata=(), names=()).find_counted(samples, strip).any():
-            return selection
-    raise ImageError(
-        f"{printable_path(file)}: a mask has pixels that are not zero; got none. Draw where the image counts."
-    )
+        mask = load_mask(file, selection.file_shape)
+        notes, n_counted, mask_notes = (), int(np.count_nonzero(mask.counts)), mask.notes
+    if not n_counted:
+        raise ImageError(
+            f"{printable_path(file)}: a mask has pixels that are not zero; got none. Draw where the image counts."
+        )
+    return replace(selection, mask=file, notes=selection.notes + notes + mask_notes)
+
+
+def _look_at_mask(path: str, shape: tuple[int, int]) -> tuple[int, tuple[str, ...]]:
+    """Count the pixels that a mask in a TIFF counts, and note what may not be meant."""
+    read_file_window(path, None, shape)
+    n_counted, histogram = 0, np.zeros(1 << 16, dtype=np.int64)
+    low, high = np.inf, -np.inf
+    for strip in _cut_strips(shape):
+        values, valid = read_file_window(path, strip, shape)
+        n_counted += int(np.count_nonzero(find_set(values, valid)))
+        found = count_values(values.max(axis=0))
+        histogram[: found.size] += found
+        low, high = min(low, values.min()), max(high, values.max())
+    is_full = n_counted == shape[0] * shape[1] and low < high
+    return n_counted, describe_mask(path, histogram, is_full=is_full)
 
 
 def _add_interest_file(selection: TileSelection, raster: Raster, file_or_folder: str) -> TileSelection:

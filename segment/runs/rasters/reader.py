@@ -134,7 +134,8 @@ class Raster:
     def may_have_gaps(self) -> bool:
         """Whether some pixels may not be valid."""
         is_marked = not math.isnan(self.nodata) or bool(self.alpha) or self.has_mask or self.selection.has_gaps
-        return is_marked or self.kind == "float32"
+        # Some numbers may have no color.
+        return is_marked or self.kind == "float32" or 0 < len(self.palette) <= np.iinfo(self.dtype).max
 
     def _open(self) -> Any:
         """Open the file, once in each thread."""
@@ -242,7 +243,10 @@ class Raster:
         values = samples
         if self.palette:
             table = np.array(self.palette, dtype=np.uint8)[:, : self.n_channels]
-            values = table[np.minimum(samples[..., 0], len(table) - 1)]
+            numbers = samples[..., 0].astype(np.intp)
+            # A number without a color has no label, as map programs show nothing there.
+            valid = valid & (numbers >= 0) & (numbers < len(table))
+            values = table[np.clip(numbers, 0, len(table) - 1)]
             values = values[..., 0] if self.n_channels == 1 else values
         elif values.shape[2] == 1:
             values = values[..., 0]

@@ -23,7 +23,16 @@ from segment.runs.rasters.gdal_files import forbid_other_files, open_file
 from segment.runs.rasters.gdal_lock import GDAL_LOCK
 from segment.runs.rasters.tiles import Window
 
-__all__ = ["EVERYTHING", "FileLabels", "TileSelection", "is_tiff", "load_mask", "number_labels", "read_file_window"]
+__all__ = [
+    "EVERYTHING",
+    "FileLabels",
+    "TileSelection",
+    "find_set",
+    "is_tiff",
+    "load_mask",
+    "number_labels",
+    "read_file_window",
+]
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 Rings = tuple[NDArray[np.float64], ...]
@@ -238,7 +247,22 @@ def _read_mask_window(path: str, window: Window, shape: tuple[int, int]) -> NDAr
     """Return True where a pixel of a window counts."""
     if not is_tiff(path):
         return load_mask(path, shape).counts[window.slices]
-    values, valid = read_file_window(path, window, shape)
+    return find_set(*read_file_window(path, window, shape))
+
+
+def find_set(values: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Find the pixels that a mask in a TIFF counts.
+
+    Parameters
+    ----------
+    values : ndarray of shape (bands, h, w)
+    valid : ndarray of shape (h, w), bool
+        Both as :func:`read_file_window` gives them.
+
+    Returns
+    -------
+    ndarray of shape (h, w), bool
+    """
     is_set = values != 0
     if values.dtype.kind in "if":
         # What the loader takes for no data in the whole file; NaN is not less than anything.

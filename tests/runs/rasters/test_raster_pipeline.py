@@ -172,6 +172,19 @@ def test_many_bands_have_the_same_labels_whatever_the_tiles(
     assert len(np.unique(first)) == 4
 
 
+@pytest.mark.parametrize(("dtype", "other"), [("uint8", 3), ("int16", -5)])
+def test_numbers_without_a_color_get_no_label(tmp_path: Path, dtype: str, other: int) -> None:
+    numbers = np.arange(3 * 40 * 60).reshape(3 * 40, 60).astype(dtype) // 60 // 40
+    numbers[:, :9] = other
+    source = tmp_path / "a.img"
+    with rasterio.open(source, "w", driver="HFA", **PLACE, height=120, width=60, count=1, dtype=dtype) as file:
+        file.write(numbers, 1)
+        file.write_colormap(1, {0: (0, 0, 0, 255), 1: (90, 0, 0, 255), 2: (0, 250, 0, 255)})
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=3, **NO_CLEAN_UP)
+    np.testing.assert_array_equal(read(found.path), np.where(numbers == other, 0, numbers + 1))
+    assert "the palette has colors for the numbers 0 to 2: pixels of others get no label" in found.warnings
+
+
 def test_a_palette_stands_for_its_colors(tmp_path: Path, quadrants: np.ndarray) -> None:
     colors, index = np.unique(quadrants.reshape(-1, 3), axis=0, return_inverse=True)
     source = tmp_path / "a.tif"
@@ -184,7 +197,9 @@ def test_a_palette_stands_for_its_colors(tmp_path: Path, quadrants: np.ndarray) 
     np.testing.assert_array_equal(read(found.path), expected)
 
 
-@pytest.mark.parametrize("kind", ["inverted", "inverted, 16 bits", "black and white", "four bits", "planes"])
+@pytest.mark.parametrize(
+    "kind", ["inverted", "inverted, 16 bits", "signed", "floats", "black and white", "four bits", "planes"]
+)
 def test_odd_kinds_of_tiff_are_read_as_by_the_loader(tmp_path: Path, scene: np.ndarray, kind: str) -> None:
     source = tmp_path / "a.tif"
     if kind == "black and white":
@@ -194,11 +209,14 @@ def test_odd_kinds_of_tiff_are_read_as_by_the_loader(tmp_path: Path, scene: np.n
     elif kind == "planes":
         tifffile.imwrite(source, np.moveaxis(scene, -1, 0), planarconfig="separate", photometric="rgb")
     else:
-        gray = scene[..., 0] if kind == "inverted" else scene[..., 0].astype(np.uint16) * 257
-        tifffile.imwrite(source, gray, photometric="miniswhite")
+        gray = scene[..., 0].astype(np.uint16)
+        deep = {"inverted, 16 bits": gray * 257, "signed": gray.astype(np.int16) - 99, "floats": gray / np.float32(9)}
+        tifffile.imwrite(source, deep.get(kind, scene[..., 0]), photometric="miniswhite")
     found = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=50, **NO_CLEAN_UP)
     in_memory = segment.segment_image(source, k=2, **NO_CLEAN_UP)
     np.testing.assert_array_equal(read_without_place(found.path), in_memory.label_image)
+    if kind in ("signed", "floats"):  # measurements, which have no white
+        assert in_memory.image.pixels.max() == deep[kind].max()
 
 
 def test_a_raster_without_a_valid_pixel_has_no_labels(tmp_path: Path) -> None:

@@ -182,6 +182,21 @@ def test_masks_mean_the_same_for_images_and_rasters(scene: np.ndarray, kind: str
     np.testing.assert_array_equal(files.read(found.path), in_memory.label_image)
 
 
+@pytest.mark.parametrize("kind", ["soft", "full", "hard"])
+def test_masks_that_count_more_than_may_be_meant_are_told(scene: np.ndarray, kind: str) -> None:
+    rows, columns = np.mgrid[: scene.shape[0], : scene.shape[1]]
+    soft = np.clip(3700 - 180 * np.hypot(rows - 20, columns - 30), 0, 255)
+    values = {"soft": soft, "full": 7 + columns % 2, "hard": (soft > 128) * 255}[kind]
+    tifffile.imwrite("m.tif", values.astype(np.uint8))
+    in_memory = segment.segment_image("a.tif", k=2, mask="m.tif")
+    found = segment.segment_raster("a.tif", "out.tif", k=2, mask="m.tif")
+    for warnings in (found.warnings, in_memory.warnings):
+        told = [warning for warning in warnings if "m.tif" in warning]
+        words = {"soft": "save it with 0 and 1", "full": "leaves out no pixel", "hard": ""}[kind]
+        assert len(told) == (kind != "hard")
+        assert all(words in warning for warning in told)
+
+
 @pytest.mark.parametrize("setting", ["mask", "roi"])
 def test_further_pages_and_another_place_of_a_mask_are_told(scene: np.ndarray, setting: str) -> None:
     counts = np.ones(scene.shape[:2], np.uint8)
