@@ -143,8 +143,9 @@ def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArra
         # An array of another library, such as xarray, Dask and PyTorch, converts itself.
         values = array if _is_masked_array(array) else np.asarray(array)
     except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).rstrip(".")
         raise ImageError(
-            f"array: cannot be converted to a NumPy array; {error}. Give an array of numbers, (H, W) or (H, W, bands)."
+            f"array: cannot be converted to a NumPy array; {reason}. Give an array of numbers, (H, W) or (H, W, bands)."
         ) from error
     if values.ndim == 0:
         got = type(array).__name__

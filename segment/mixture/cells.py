@@ -139,10 +139,10 @@ def make_point_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Ce
     if rows.ndim != 2 or rows.size == 0:
         raise SettingsError(f"X: an array of shape (n, d) with n and d at least 1; got shape {rows.shape}.")
     weights = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (len(rows),) or (weights < 0).any():
-        raise SettingsError(
-            f"sample_weight: one non-negative weight for each of {len(rows)} rows; got {weights.shape}."
-        )
+    is_one_each = weights.shape == (len(rows),)
+    if not is_one_each or not (weights >= 0).all():
+        got = weights[~(weights >= 0)][0] if is_one_each else f"shape {weights.shape}"
+        raise SettingsError(f"sample_weight: one non-negative weight for each of {len(rows)} rows; got {got}.")
     # All scatters are one zero, broadcast: they take no memory.
     d = rows.shape[1]
     return Cells(weights, rows, np.broadcast_to(0.0, (len(rows), d * (d + 1) // 2)))

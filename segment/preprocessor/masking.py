@@ -268,9 +268,10 @@ def _check_size(what: str, shape: tuple[int, ...], image: Image) -> None:
     """Refuse a mask or label image that has not the size of the image."""
     if shape != (image.height, image.width):
         got = " x ".join(map(str, shape[1::-1]))
+        is_turned = shape == (image.width, image.height)
+        cure = "Turn it: images are read upright, as their EXIF data ask" if is_turned else "Make one of that size"
         raise ImageError(
-            f"{what} has the size of its image, {image.width} x {image.height} pixels; got {got}. "
-            "Make one of that size."
+            f"{what} has the size of its image, {image.width} x {image.height} pixels; got {got}. {cure}."
         )
 
 

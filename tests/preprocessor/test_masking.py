@@ -100,6 +100,8 @@ def test_masks_of_another_size_or_without_a_pixel_are_refused() -> None:
     image = Image.from_array(np.zeros((4, 6)))
     with pytest.raises(ImageError, match="a mask has the size of its image, 6 x 4 pixels; got 5 x 4"):
         keep_masked(image, np.ones((4, 5), bool))
+    with pytest.raises(ImageError, match=r"got 4 x 6\. Turn it: images are read upright, as their EXIF data ask"):
+        keep_masked(image, np.ones((6, 4), bool))
     with pytest.raises(ImageError, match="a mask has pixels that are not zero; got none"):
         keep_masked(image, np.zeros((4, 6), bool))
 

@@ -225,11 +225,7 @@ def read_file_window(path: str, window: Window | None, shape: tuple[int, int]) -
 
     try:
         with GDAL_LOCK, forbid_other_files(), open_file(os.path.abspath(path)) as file:  # noqa: PTH100
-            if (file.height, file.width) != shape:
-                raise ImageError(
-                    f"{printable_path(path)}: a mask has the size of its image, {shape[1]} x {shape[0]} pixels; got "
-                    f"{file.width} x {file.height}. Make one of that size."
-                )
+            _check_shape(path, (file.height, file.width), shape)
             if window is None:
                 return np.zeros((0, 0, 0)), np.zeros((0, 0), dtype=bool)
             place = FileWindow(window.column, window.row, window.width, window.height)
