@@ -270,9 +270,7 @@ def _check_size(what: str, shape: tuple[int, ...], image: Image) -> None:
         got = " x ".join(map(str, shape[1::-1]))
         is_turned = shape == (image.width, image.height)
         cure = "Turn it: images are read upright, as their EXIF data ask" if is_turned else "Make one of that size"
-        raise ImageError(
-            f"{what} has the size of its image, {image.width} x {image.height} pixels; got {got}. {cure}."
-        )
+        raise ImageError(f"{what} has the size of its image, {image.width} x {image.height} pixels; got {got}. {cure}.")
 
 
 def find_flat_border(image: Image) -> FlatBorder | None:

@@ -20,7 +20,7 @@ class Fingerprint:
     bytes : int
         Size of the file.
     modified : int
-        Time of the last change, in nanoseconds since 1970.
+        Time of the last change, of the content or of the entry in the file system, in nanoseconds since 1970.
     sha256 : str
         Hash of the content, in hexadecimal; empty where it was not read.
     """
@@ -47,7 +47,7 @@ def stat_file(path: Path) -> Fingerprint | None:
         status = path.stat()
     except (OSError, ValueError):
         return None
-    return Fingerprint(status.st_size, status.st_mtime_ns, "") if stat.S_ISREG(status.st_mode) else None
+    return Fingerprint(status.st_size, _find_last_change(status), "") if stat.S_ISREG(status.st_mode) else None
 
 
 def compute_fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerprint | None:
@@ -77,10 +77,19 @@ def compute_fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerp
         with path.open("rb") as file:
             # Of the file that was opened: the name may lead to another one by now.
             status = os.fstat(file.fileno())
-            if known is not None and (known.bytes, known.modified) == (status.st_size, status.st_mtime_ns):
+            size, modified = status.st_size, _find_last_change(status)
+            if known is not None and (known.bytes, known.modified) == (size, modified):
                 return known
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-            return Fingerprint(status.st_size, status.st_mtime_ns, content)
+            return Fingerprint(size, modified, hashlib.file_digest(file, "sha256").hexdigest())
     # ValueError: a name with a zero byte.
     except (OSError, ValueError):
         return None
+
+
+def _find_last_change(status: os.stat_result) -> int:
+    """Find when a file was changed last, in nanoseconds since 1970.
+
+    A copy and a file from an archive may have the time of their original. The time at which they came to this place is
+    the file system's own.
+    """
+    return max(status.st_mtime_ns, status.st_ctime_ns)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, SegmentError, printable_path
 from segment.runs.batch.folder_workers import Workers
-from segment.runs.fingerprint import compute_fingerprint
+from segment.runs.fingerprint import compute_fingerprint, stat_file
 from segment.runs.selection_files import SelectionHashes
 from segment.runs.workers.lost_tasks import TaskLost
 
@@ -234,12 +234,9 @@ def _compute_key(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan
     """Return a text that stays the same as long as no image and no setting changes."""
     stats = []
     for source in sources:
-        try:
-            status = source.stat()
-            stats.append((str(source.absolute()), status.st_size, status.st_mtime_ns))
-        except OSError:
-            # An image that is gone is a change, too.
-            stats.append((str(source.absolute()), -1, -1))
+        found = stat_file(source)
+        # An image that is gone is a change, too.
+        stats.append((str(source.absolute()), found and (found.bytes, found.modified)))
     masks = SelectionHashes(config).hash_all(sources)
     text = json.dumps([asdict(config), plan.shared, stats, plan.model.to_json() if plan.model else "", masks])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

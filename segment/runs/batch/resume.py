@@ -96,14 +96,17 @@ class ResumeState:
         # A file that was not read has no hash to compare.
         now = compute_fingerprint(job.source, known) if row["sha256"] else stat_file(job.source)
         is_same = now is not None and now.sha256 == row["sha256"] if row["sha256"] else now == known
-        if not is_same:
+        if now is None or not is_same:
             return False
         # Results of the size that was recorded, under the names that this run would give them.
         planned = self._plan_files(job)
-        return all(
+        has_all = all(
             output["file"] in planned and _get_size(self.output / output["file"]) == output["bytes"]
             for output in row["outputs"]
         )
+        if has_all and now != known:  # the content of the file need not be read again next time
+            self.journal.add({**row, "modified": now.modified})
+        return has_all
 
     def find_foreign_files(self, job: Job) -> list[Path]:
         """Find files that have the names of an image's results and that no run has recorded as its own.

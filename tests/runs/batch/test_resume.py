@@ -12,7 +12,7 @@ import pytest
 from segment.config.config import SegmentConfig
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.resume import ResumeState
-from segment.runs.fingerprint import compute_fingerprint
+from segment.runs.fingerprint import Fingerprint, compute_fingerprint, stat_file
 from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
 
@@ -55,13 +55,17 @@ def test_an_image_is_done_when_its_results_are_recorded(state: ResumeState) -> N
     assert state.begin(job) is True
 
 
-@pytest.mark.parametrize("change", ["image", "settings", "missing result", "other result"])
+@pytest.mark.parametrize("change", ["image", "image of the same time", "settings", "missing result", "other result"])
 def test_whatever_changes_an_image_is_done_again(state: ResumeState, change: str) -> None:
     job = record_done(state)
     (path,) = job.list_results(CONFIG)
     if change == "image":
         job.source.write_bytes(b"no image")  # of the same size
         os.utime(job.source, (1, 1))
+    elif change == "image of the same time":
+        times = job.source.stat()
+        job.source.write_bytes(b"no image")
+        os.utime(job.source, ns=(times.st_atime_ns, times.st_mtime_ns))
     elif change == "settings":
         state.settings_hash = "cd"
     elif change == "missing result":
@@ -75,6 +79,9 @@ def test_the_same_content_with_another_time_is_done(state: ResumeState) -> None:
     job = record_done(state)
     os.utime(job.source, (1, 1))
     assert state.is_done(job, failures_too=False)
+    # Its content is read once, not at every look.
+    row = state.journal.get_row("a.png")
+    assert Fingerprint(row["bytes"], row["modified"], "") == stat_file(job.source)
 
 
 def test_a_failure_counts_as_done_where_that_is_asked_for(state: ResumeState) -> None:
