@@ -25,6 +25,7 @@ from segment.mixture.rejection import find_rejection_threshold
 from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import fit_with_field
+from segment.segmenter.field.field_solver import FieldProblem
 from segment.segmenter.field.fine_field import label_with_field, prepare_posteriors
 from segment.segmenter.field.share_sample import LabeledPixels
 from segment.segmenter.fit_data import FitData
@@ -283,14 +284,15 @@ class PixelField(SpatialModel):
 
     def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
         """Solve the field and label the image; see :meth:`SpatialModel.label`."""
-        limits = (self.smoothness, min_log_density)
-        return label_with_field(classes, self.data.space, self.copy, self.image, *limits, index=self.index)
+        return label_with_field(self._make_problem(classes), self.image, min_log_density)
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Solve the field; see :meth:`SpatialModel.prepare_posteriors`."""
-        return prepare_posteriors(
-            classes, self.data.space, self.copy, self.image, smoothness=self.smoothness, is_tempered=is_tempered
-        )
+        return prepare_posteriors(self._make_problem(classes), self.image, is_tempered=is_tempered)
+
+    def _make_problem(self, classes: ClassMixture) -> FieldProblem:
+        """Make the field of the working copy."""
+        return FieldProblem(classes, self.data.space, self.copy, self.smoothness, known_index=self.index)
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,10 +55,9 @@ from segment.runs.selection_files import list_selection_paths, make_selection_ab
 from segment.runs.workers.dask_client import Cluster
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.field_solver import FieldProblem
-from segment.segmenter.field.fine_field import FineFieldLabeler
+from segment.segmenter.field.fine_field import FineFieldLabeler, shrink_noisy_problem
 from segment.segmenter.field.share_sample import LabeledPixels, ShareSample, pool_share_samples
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.pixel_evidence import measure_design_effect
@@ -276,13 +275,13 @@ def _make_field_labeler(
     run: RasterRun, classes: ClassMixture, space: FeatureSpace, copy: Image, min_log_density: float
 ) -> Callable[[Image, Window, WindowPart], LabeledPixels]:
     """Make what labels a window of the raster: a field on its own pixels, or one that is solved once on the copy."""
-    shape, smoothness = (run.raster.height, run.raster.width), run.config.smoothness
+    shape = run.raster.height, run.raster.width
+    problem = FieldProblem(classes, space, copy, run.config.smoothness)
     if is_field_fine(shape):
-        fine = FineFieldLabeler(classes, space, copy, smoothness=smoothness, min_log_density=min_log_density)
+        fine = FineFieldLabeler(problem, min_log_density=min_log_density)
         return lambda image, _, inner: fine.label(image, inner)
     # Solved here; with a cluster the labeler is sent to the workers with the solution.
-    problem = FieldProblem(classes, space, shrink_noisy_copy(classes, space, copy), smoothness)
-    labeler = FieldLabeler(problem, shape, min_log_density=min_log_density, draws_shares=True)
+    labeler = FieldLabeler(shrink_noisy_problem(problem), shape, min_log_density=min_log_density, draws_shares=True)
     return lambda image, window, inner: labeler.label(image, window.row, window.column, inner)
 
 

@@ -29,7 +29,12 @@ from segment.segmenter.field.edge_field import REACH_PIXELS, build_field, comput
 from segment.segmenter.field.few_classes import FewField, carry_posteriors
 from segment.segmenter.field.mean_field import normalize, solve_mean_field
 from segment.segmenter.field.random_field import RandomField, split_rows
-from segment.segmenter.field.smoothed_start import choose_sample, compute_mean_field_likelihood, find_smoothed_clusters
+from segment.segmenter.field.smoothed_start import (
+    compute_mean_field_likelihood,
+    draw_pixels,
+    find_clusters,
+    make_smoothed_cells,
+)
 
 __all__ = ["FieldEM"]
 
@@ -180,7 +185,7 @@ class FieldEM:
         bool
         """
         cells = concatenate(*self._cells)
-        cells, step = cells[choose_sample(len(cells))], MAX_JUDGED_VALUES // model.n_components
+        cells, step = cells[draw_pixels(len(cells))], MAX_JUDGED_VALUES // model.n_components
         wrong, total = np.zeros((2, model.n_components))
         for start in range(0, len(cells), step):
             posteriors = model.posteriors(cells[start : start + step])
@@ -216,16 +221,12 @@ class FieldEM:
             The cluster 0..k-1 of each valid pixel.
         """
         cells, k, kind = concatenate(*self._cells), classes.n_classes, classes.model.covariance_type
-        labels = find_smoothed_clusters(
-            [means.T.reshape(-1, *copy.valid.shape) for means, copy in zip(self._features, self._copies, strict=True)],
-            self._copies,
-            self._space,
-            k,
-            sigma=sigma,
-            shrinkage=max(MIN_SHRINKAGE, prior.strength * k / len(cells)),
-            covariance_type=kind,
-        )
-        sample = choose_sample(len(cells))
+        pairs = zip(self._features, self._copies, strict=True)
+        features = (means.T.reshape(-1, *copy.valid.shape) for means, copy in pairs)
+        smoothed = make_smoothed_cells(features, self._copies, sigma)
+        shrinkage = max(MIN_SHRINKAGE, prior.strength * k / len(cells))
+        labels = find_clusters(smoothed, self._space, k, shrinkage=shrinkage, covariance_type=kind)
+        sample = draw_pixels(len(cells))
         chosen, chosen_labels = cells[sample], labels[None, sample]
         # The pooled covariance of the colors alone is that of parts of classes: take that of the clusters.
         (clusters,) = build_clusters(chosen, chosen_labels, k, "full", make_flat_prior(cells.n_features))

@@ -14,8 +14,8 @@ from segment.features.color_index import ColorIndex
 from segment.mixture.few_components import N_FEW
 from segment.mixture.rejection import is_rejected
 from segment.segmenter.field.calibration import compute_temperature, temper_posteriors
-from segment.segmenter.field.few_classes import MIN_CLASSES, compute_few_log_posteriors
-from segment.segmenter.field.field_solution import FieldSolution
+from segment.segmenter.field.few_classes import compute_few_log_posteriors
+from segment.segmenter.field.field_solution import FewSolution, FieldSolution
 from segment.segmenter.field.field_solver import CHUNK_PIXELS, FieldProblem, find_borders, solve_field
 from segment.segmenter.field.share_sample import BorderPixels, LabeledPixels, ShareSample
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
@@ -66,7 +66,7 @@ class FieldLabeler:
         if self._classes.model.n_components == 0:
             return
         solved = solve_field(problem)
-        self._is_noisy = solved.is_noisy
+        self._has_few = isinstance(solved, FewSolution)
         self._labels = solved.labels
         if draws_shares:
             self._counted = copy.valid
@@ -105,12 +105,12 @@ class FieldLabeler:
             is_labeled = is_labeled & ~ColorIndex(image).map_to_pixels(self._is_rejected)
         if not is_labeled.all():
             labels[~is_labeled] = 0
+        rows, columns = inner or (slice(0, image.height), slice(0, image.width))
         at_border = None
         if self._odds is not None:
             where = np.flatnonzero((labels == 0) & is_labeled)
             if len(where):
-                at_border = self._decide_pixels(labels.reshape(-1), where, image, self._odds, row, column, inner)
-        rows, columns = inner or (slice(None), slice(None))
+                at_border = self._decide_pixels(labels, where, image, (row, column), (rows, columns))
         return LabeledPixels(labels, self._draw_shares(down[rows], across[columns], at_border), self._design_effect)
 
     def _draw_shares(
@@ -133,67 +133,79 @@ class FieldLabeler:
 
     def _decide_pixels(
         self,
-        flat: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
         where: NDArray[np.intp],
         image: Image,
-        odds: BilinearUpsampler,
-        row: int,
-        column: int,
-        inner: WindowPart | None,
+        place: tuple[int, int],
+        inner: WindowPart,
     ) -> BorderPixels | None:
         """Label the pixels of these numbers by their colors and the log odds of their neighbors.
 
-        Returned are those in the rows and columns `inner`, where shares are to be estimated.
+        The window lies in this row and column. Returned are the pixels in its rows and columns `inner`, where shares
+        are to be estimated.
         """
-        colors = image.pixels.reshape(flat.size, -1).take(where, axis=0).reshape(1, len(where), *image.pixels.shape[2:])
-        index = ColorIndex(replace(image, pixels=colors, valid=np.ones((1, len(where)), dtype=bool)))
-        # Of many classes, the few that are likeliest by the color of a pixel: as in the field itself.
-        has_few = self._classes.n_classes >= MIN_CLASSES and not self._is_noisy
-        look_up = index.make_pixel_lookup(
-            lambda colors: (
-                compute_few_log_posteriors(self._classes, self._space.make_cells(colors))
-                if has_few
-                else self._classes.compute_log_posteriors(self._space.make_cells(colors))
-            )
-        )
-
+        assert self._odds is not None
+        odds, flat, look_up = self._odds, labels.reshape(-1), self._prepare_lookup(image, where)
         k, step = self._classes.n_classes, max(1, len(where) // MAX_DECIDED_SAMPLE)
-        chunk = CHUNK_PIXELS if has_few else max(1, min(CHUNK_PIXELS, MAX_DECIDED_VALUES // k))
+        chunk = CHUNK_PIXELS if self._has_few else max(1, min(CHUNK_PIXELS, MAX_DECIDED_VALUES // k))
 
         def decide_chunk(start: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Planes]:
             """Return the counts of the labels, and the labels and posteriors (n, k) of some pixels."""
             at = np.arange(start, min(start + chunk, len(where)))
-            down, across = np.divmod(where[at], image.width)
-            logs, numbers = look_up(at), None
-            if has_few:
-                numbers, logs = logs[:, :N_FEW].astype(np.intp), logs[:, N_FEW:]
-            logs = logs + odds.interpolate(down + row, across + column, numbers)
-            labels = logs.argmax(axis=1)
-            labels = labels if numbers is None else numbers[np.arange(len(at)), labels]
-            flat[where[at]] = labels + 1
+            rows, columns = np.divmod(where[at], image.width)
+            logs, numbers = look_up(at)
+            logs = logs + odds.interpolate(rows + place[0], columns + place[1], numbers)
+            best = logs.argmax(axis=1)
+            best = best if numbers is None else numbers[np.arange(len(at)), best]
+            flat[where[at]] = best + 1
             if self._solved is None:
-                return np.zeros(k, np.intp), labels[:0], logs[:0]
-            some = slice(None, None, step)
-            if inner is not None:
-                is_inner = np.flatnonzero(_is_between(down, inner[0]) & _is_between(across, inner[1]))
-                labels, logs = labels[is_inner], logs[is_inner]
-                numbers = None if numbers is None else numbers[is_inner]
+                return np.zeros(k, np.intp), best[:0], logs[:0]
+            counted = np.flatnonzero(_is_between(rows, inner[0]) & _is_between(columns, inner[1]))
+            some = counted[::step]
             posteriors = _normalize(logs[some])
             if numbers is not None:
-                few, posteriors = posteriors, np.zeros((len(posteriors), k), dtype=np.float32)
+                few, posteriors = posteriors, np.zeros((len(some), k), dtype=np.float32)
                 np.put_along_axis(posteriors, numbers[some], few, axis=1)
-            return np.bincount(labels, minlength=k), labels[some], posteriors
+            return np.bincount(best[counted], minlength=k), best[some], posteriors
 
         found = run_in_threads(decide_chunk, range(0, len(where), chunk))
         counts = np.sum([part[0] for part in found], axis=0)
         if not counts.any():
             return None
-        labels, posteriors = (np.concatenate([part[i] for part in found]) for i in (1, 2))
+        sampled, posteriors = (np.concatenate([part[i] for part in found]) for i in (1, 2))
         # The labels of all pixels, and of some by how much posteriors differ from them: hardly less than those of all.
-        differences = posteriors.mean(axis=0, dtype=np.float64) - np.bincount(labels, minlength=k) / len(labels)
+        differences = posteriors.mean(axis=0, dtype=np.float64) - np.bincount(sampled, minlength=k) / len(sampled)
         return BorderPixels(counts + counts.sum() * differences, np.ascontiguousarray(posteriors.T))
 
+    def _prepare_lookup(
+        self, image: Image, where: NDArray[np.intp]
+    ) -> Callable[[NDArray[np.intp]], tuple[Planes, NDArray[np.intp] | None]]:
+        """Prepare the log posteriors by color alone of some of the pixels of these numbers.
+
+        The function takes places (n,) in `where`. It returns (n, k), and None; or of many classes the few that are
+        likeliest by the color of a pixel, as in the field itself, (n, m), and their numbers.
+        """
+        pixels = image.pixels.reshape(image.valid.size, -1).take(where, axis=0)
+        pixels = pixels.reshape(1, len(where), *image.pixels.shape[2:])
+        index = ColorIndex(replace(image, pixels=pixels, valid=np.ones((1, len(where)), dtype=bool)))
+        if not self._has_few:
+            look_up = index.make_pixel_lookup(
+                lambda colors: self._classes.compute_log_posteriors(self._space.make_cells(colors))
+            )
+            return lambda at: (look_up(at), None)
+        look_up_few = index.make_pixel_lookup(
+            lambda colors: compute_few_log_posteriors(self._classes, self._space.make_cells(colors))
+        )
+
+        def split(at: NDArray[np.intp]) -> tuple[Planes, NDArray[np.intp]]:
+            """Split the few log posteriors from the numbers of their classes."""
+            found = look_up_few(at)
+            return found[:, N_FEW:], found[:, :N_FEW].astype(np.intp)
+
+        return split
+
     def _is_rejected(self, colors: NDArray[np.generic]) -> NDArray[np.bool_]:
+        """Check which colors are too unlikely to have a label."""
         return is_rejected(self._classes.model, self._space.make_cells(colors), self._min_log_density)
 
 

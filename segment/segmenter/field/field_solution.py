@@ -18,7 +18,7 @@ from segment.segmenter.field.random_field import RandomField
 from segment.segmenter.field.share_sample import (
     BorderPixels,
     ShareSample,
-    choose_sample,
+    choose_share_pixels,
     draw_share_sample,
     make_share_sample,
 )
@@ -127,7 +127,7 @@ class FewSolution(FieldSolution):
         for numbers, q in zip(self.few.numbers, self.q, strict=True):  # plane by plane: in less memory, and faster
             sums += np.bincount(numbers.reshape(-1), (q * plain).reshape(-1), self.few.n_classes)
         # A temperature gives weight to classes that are not among the few: the sample has all.
-        at = choose_sample(weights > 0)
+        at = choose_share_pixels(weights > 0)
         logs = self.look_up(at).T
         odds = self.few.compute_log_odds_at(self.q, at).T
         is_plain = plain.reshape(-1)[at] > 0

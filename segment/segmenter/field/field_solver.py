@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 
 import numpy as np
@@ -122,6 +122,20 @@ class FieldProblem:
     facts: FieldFacts | None = None
     steps: StepRule = LONG_STEPS
 
+    def with_copy(self, copy: Image) -> FieldProblem:
+        """Take another working copy of the same image.
+
+        Parameters
+        ----------
+        copy : Image
+
+        Returns
+        -------
+        FieldProblem
+            Itself with its own copy.
+        """
+        return self if copy is self.copy else replace(self, copy=copy, known_index=None)
+
     @cached_property
     def index(self) -> ColorIndex:
         """The distinct colors of the working copy."""
@@ -226,7 +240,7 @@ def _solve_few(problem: FieldProblem) -> FewSolution | None:
     q = few.solve(logs, n_iter=LONG_STEPS.max_steps, tol=problem.find_tol(LONG_STEPS))
     best = np.take_along_axis(few.numbers, q.argmax(axis=0)[None], axis=0)[0]
     measure_correlation = _prepare_correlation(problem, best, features)
-    labels = _restore_small_things(q, logs, best, valid, problem.smoothness, measure_correlation, few.numbers)
+    labels = _restore_small_things(problem, q, logs, best, measure_correlation, few.numbers)
     look_up = index.make_pixel_lookup(
         lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=True
     )
@@ -254,7 +268,7 @@ def _solve_all(problem: FieldProblem) -> FullSolution:
     )
     best = find_highest_plane(q)
     measure_correlation = _prepare_correlation(problem, best, features)
-    labels = _restore_small_things(q, logs, best, valid, problem.smoothness, measure_correlation)
+    labels = _restore_small_things(problem, q, logs, best, measure_correlation)
     return FullSolution(classes, q, logs, labels, valid, measure_correlation, is_noisy, field, features)
 
 
@@ -303,11 +317,10 @@ def _find_components(
 
 
 def _restore_small_things(
+    problem: FieldProblem,
     q: Planes,
     logs: Planes,
     best: NDArray[np.uint8],
-    valid: NDArray[np.bool_],
-    smoothness: float,
     measure_correlation: Callable[[], float],
     numbers: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
@@ -317,13 +330,13 @@ def _restore_small_things(
     pixel where these are not all in their order.
     """
     labels = best + np.uint8(1)
-    labels[~valid] = 0
+    labels[~problem.copy.valid] = 0
     # Pixels that share their deviations, as in texture, are no independent witnesses of a small thing.
     restored = restore_by_evidence(
         labels,
         logs,
         numbers,
-        smoothness=smoothness,
+        smoothness=problem.smoothness,
         find_design_effect=lambda: compute_design_effect(measure_correlation()),
     )
     changed = np.flatnonzero(restored != labels)

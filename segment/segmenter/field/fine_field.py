@@ -17,11 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
-from segment.features.color_index import ColorIndex
-from segment.features.color_space import FeatureSpace
 from segment.preprocessor.preprocessor import shrink
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, WORKING_PIXELS, is_field_fine, make_working_copy
-from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.edge_field import REACH_PIXELS
 from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart, prepare_field_posteriors
@@ -29,7 +26,14 @@ from segment.segmenter.field.field_solver import FieldProblem, measure_field_fac
 from segment.segmenter.field.mean_field import LONG_STEPS
 from segment.segmenter.field.share_sample import LabeledPixels, pool_share_samples
 
-__all__ = ["FIELD_HALO", "FineFieldLabeler", "label_with_field", "prepare_posteriors"]
+__all__ = [
+    "FIELD_HALO",
+    "FineFieldLabeler",
+    "add_field_facts",
+    "label_with_field",
+    "prepare_posteriors",
+    "shrink_noisy_problem",
+]
 
 # Pixels of the image around a part: as far as all steps reach, and some for edges, smoothing and interpolation.
 FIELD_HALO = (LONG_STEPS.max_steps * REACH_PIXELS + 8) * MAX_FIELD_STEP
@@ -41,31 +45,14 @@ class FineFieldLabeler:
 
     Parameters
     ----------
-    classes : ClassMixture
-        The classes, of n components.
-    space : FeatureSpace
-        How a color becomes a feature vector.
-    copy : Image
-        The working copy of the whole image, which tells its noise and texture.
-    smoothness : float, >= 0
-        Log odds in nats that neighbors of one class give a pixel.
+    problem : FieldProblem
+        The field of the working copy of the whole image, which tells its noise and texture.
     min_log_density : float
         In nats. Pixels whose color has a log density below this get label 0.
     """
 
-    def __init__(
-        self,
-        classes: ClassMixture,
-        space: FeatureSpace,
-        copy: Image,
-        *,
-        smoothness: float,
-        min_log_density: float = -math.inf,
-    ) -> None:
-        self._classes, self._space = classes, space
-        self._smoothness, self._min_log_density = smoothness, min_log_density
-        small = shrink_noisy_copy(classes, space, make_working_copy(copy, WORKING_PIXELS))
-        self._facts = measure_field_facts(FieldProblem(classes, space, small, smoothness))
+    def __init__(self, problem: FieldProblem, *, min_log_density: float = -math.inf) -> None:
+        self._problem, self._min_log_density = add_field_facts(problem), min_log_density
 
     def label(self, image: Image, inner: WindowPart | None = None) -> LabeledPixels:
         """Label a window of the image.
@@ -84,10 +71,10 @@ class FineFieldLabeler:
         """
         rows, columns = inner or (slice(0, image.height), slice(0, image.width))
         labels, samples = np.zeros(image.valid.shape, dtype=np.uint8), []
-        for start, stop in _split_rows(image, self._classes.n_classes):
+        for start, stop in _split_rows(image, self._problem.classes.n_classes):
             part, first = _take_part(image, start, stop)
             own_rows = slice(max(rows.start, start) - start, max(min(rows.stop, stop), start) - start)
-            problem = FieldProblem(self._classes, self._space, _make_copy(part), self._smoothness, facts=self._facts)
+            problem = self._problem.with_copy(_make_copy(part))
             labeler = FieldLabeler(problem, part.valid.shape, min_log_density=self._min_log_density, draws_shares=True)
             found = labeler.label(_take_rows(image, start, stop), start - first, inner=(own_rows, columns))
             labels[start:stop] = found.label_image
@@ -95,54 +82,37 @@ class FineFieldLabeler:
         return LabeledPixels(labels, pool_share_samples(samples))
 
 
-def label_with_field(
-    classes: ClassMixture,
-    space: FeatureSpace,
-    copy: Image,
-    image: Image,
-    smoothness: float,
-    min_log_density: float = -math.inf,
-    *,
-    index: ColorIndex | None = None,
-) -> LabeledPixels:
+def label_with_field(problem: FieldProblem, image: Image, min_log_density: float = -math.inf) -> LabeledPixels:
     """Label an image with the random field: that of its working copy, or a finer one where it is large.
 
     Parameters
     ----------
-    classes, space, copy, smoothness, min_log_density
-        As for :class:`FineFieldLabeler`.
+    problem : FieldProblem
+        The field of the working copy.
     image : Image
         The image at full resolution.
-    index : ColorIndex, optional
-        Of the working copy, where it is known.
+    min_log_density : float
+        As for :class:`FineFieldLabeler`.
 
     Returns
     -------
     LabeledPixels
     """
     if is_field_fine(image.valid.shape):
-        fine = FineFieldLabeler(classes, space, copy, smoothness=smoothness, min_log_density=min_log_density)
-        return fine.label(image)
-    small = shrink_noisy_copy(classes, space, copy)
-    problem = FieldProblem(classes, space, small, smoothness, known_index=index if small is copy else None)
+        return FineFieldLabeler(problem, min_log_density=min_log_density).label(image)
+    problem = shrink_noisy_problem(problem)
     return FieldLabeler(problem, image.valid.shape, min_log_density=min_log_density, draws_shares=True).label(image)
 
 
 def prepare_posteriors(
-    classes: ClassMixture,
-    space: FeatureSpace,
-    copy: Image,
-    image: Image,
-    *,
-    smoothness: float,
-    is_tempered: bool = True,
+    problem: FieldProblem, image: Image, *, is_tempered: bool = True
 ) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
     """Prepare the posteriors of the pixels of an image, with the field that its labels come from.
 
     Parameters
     ----------
-    classes, space, copy, smoothness
-        As for :class:`FineFieldLabeler`.
+    problem : FieldProblem
+        The field of the working copy.
     image : Image
         The image at full resolution.
     is_tempered : bool
@@ -155,23 +125,21 @@ def prepare_posteriors(
         keeps the part that was asked for last, so ask in the order of rows.
     """
     if not is_field_fine(image.valid.shape):
-        problem = FieldProblem(classes, space, shrink_noisy_copy(classes, space, copy), smoothness)
-        return prepare_field_posteriors(problem, image, is_tempered=is_tempered)
-    small = shrink_noisy_copy(classes, space, make_working_copy(copy, WORKING_PIXELS))
-    facts = measure_field_facts(FieldProblem(classes, space, small, smoothness))
-    parts = _split_rows(image, classes.n_classes)
+        return prepare_field_posteriors(shrink_noisy_problem(problem), image, is_tempered=is_tempered)
+    whole, n_classes = add_field_facts(problem), problem.classes.n_classes
+    parts = _split_rows(image, n_classes)
     ends = np.array([stop for _, stop in parts]) * image.width
 
     @lru_cache(maxsize=1)
     def prepare_part(number: int) -> tuple[Callable[[NDArray[np.intp]], NDArray[np.float32]], int, int]:
         """Solve the field of a part; returned with its lookup are its first row and its width."""
         part, first = _take_part(image, *parts[number])
-        problem = FieldProblem(classes, space, _make_copy(part), smoothness, facts=facts)
-        return prepare_field_posteriors(problem, part, is_tempered=is_tempered), first, part.width
+        look_up = prepare_field_posteriors(whole.with_copy(_make_copy(part)), part, is_tempered=is_tempered)
+        return look_up, first, part.width
 
     def compute_posteriors(at: NDArray[np.intp]) -> NDArray[np.float32]:
         """Compute the posteriors of these pixels part by part."""
-        found = np.empty((len(at), classes.n_classes), dtype=np.float32)
+        found = np.empty((len(at), n_classes), dtype=np.float32)
         numbers = np.searchsorted(ends, at, side="right")
         for number in np.unique(numbers):
             where = np.flatnonzero(numbers == number)
@@ -181,6 +149,38 @@ def prepare_posteriors(
         return found
 
     return compute_posteriors
+
+
+def shrink_noisy_problem(problem: FieldProblem) -> FieldProblem:
+    """Solve the field on fewer pixels where noise in many classes would need more memory than the image.
+
+    Parameters
+    ----------
+    problem : FieldProblem
+
+    Returns
+    -------
+    FieldProblem
+        With the copy of :func:`segment.segmenter.field.field_fit.shrink_noisy_copy`.
+    """
+    return problem.with_copy(shrink_noisy_copy(problem.classes, problem.space, problem.copy))
+
+
+def add_field_facts(problem: FieldProblem) -> FieldProblem:
+    """Add the facts that the fields of all parts of a large image have in common.
+
+    Parameters
+    ----------
+    problem : FieldProblem
+        The field of the working copy of the whole image.
+
+    Returns
+    -------
+    FieldProblem
+        To be solved with the copy of each part.
+    """
+    small = shrink_noisy_problem(problem.with_copy(make_working_copy(problem.copy, WORKING_PIXELS)))
+    return replace(small, facts=measure_field_facts(small))
 
 
 def _split_rows(image: Image, n_classes: int) -> list[tuple[int, int]]:

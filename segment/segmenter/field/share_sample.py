@@ -22,7 +22,7 @@ __all__ = [
     "BorderPixels",
     "LabeledPixels",
     "ShareSample",
-    "choose_sample",
+    "choose_share_pixels",
     "draw_share_sample",
     "make_share_sample",
     "pool_share_samples",
@@ -174,7 +174,7 @@ def draw_share_sample(
     plain = (weights if is_at_border is None else np.where(is_at_border, np.float32(0), weights)).reshape(-1)
     # NumPy adds up by pairs, so that single precision is exact enough.
     sums = np.array([(plane * plain).sum() for plane in flat], dtype=np.float64)
-    at = choose_sample(weights > 0)
+    at = choose_share_pixels(weights > 0)
     return make_share_sample(sums, flat[:, at], flat_logs[:, at], plain[at] > 0, correlation, at_border)
 
 
@@ -220,7 +220,7 @@ def make_share_sample(
     return ShareSample(sums / sums.sum(), sample, moves, overlap, correlation, round(float(sums.sum())))
 
 
-def choose_sample(counted: NDArray[np.bool_]) -> NDArray[np.intp]:
+def choose_share_pixels(counted: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Choose every s-th of the pixels that count.
 
     Parameters

@@ -9,7 +9,7 @@ the pixels (:func:`compute_mean_field_likelihood`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,17 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.features.color_space import FeatureSpace
 from segment.mixture.candidates import coarsen_to_few, fit_shrunk_mixtures
-from segment.mixture.cells import make_point_cells
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.levels import Levels
 from segment.segmenter.field.mean_field import compute_posteriors
 from segment.segmenter.field.random_field import RandomField
 
 __all__ = [
     "SMOOTHING_SIGMAS",
-    "choose_sample",
     "compute_mean_field_likelihood",
-    "find_smoothed_clusters",
+    "draw_pixels",
+    "find_clusters",
+    "make_smoothed_cells",
     "smooth_likelihoods",
 ]
 
@@ -47,8 +48,8 @@ STRIP_ROWS = 32
 MAX_SAMPLED_PIXELS = 2**16
 
 
-def choose_sample(n: int) -> NDArray[np.intp]:
-    """Choose enough of n pixels to find clusters from, at random and always the same ones.
+def draw_pixels(n: int) -> NDArray[np.intp]:
+    """Draw enough of n pixels to find clusters from, at random and always the same ones.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def choose_sample(n: int) -> NDArray[np.intp]:
 
     Examples
     --------
-    >>> choose_sample(3), len(choose_sample(250_000))
+    >>> draw_pixels(3), len(draw_pixels(250_000))
     (array([0, 1, 2]), 65536)
     """
     if n <= MAX_SAMPLED_PIXELS:
@@ -70,30 +71,43 @@ def choose_sample(n: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(0).choice(n, MAX_SAMPLED_PIXELS, replace=False, shuffle=False))
 
 
-def find_smoothed_clusters(
-    features: Sequence[NDArray[np.float64]],
-    copies: Sequence[Image],
-    space: FeatureSpace,
-    k: int,
-    *,
-    sigma: float,
-    shrinkage: float,
-    covariance_type: str,
-) -> NDArray[np.intp]:
-    """Find the clusters of the pixels of smoothed copies by a mixture of their features.
+def make_smoothed_cells(features: Iterable[NDArray[np.floating]], copies: Sequence[Image], sigma: float) -> Cells:
+    """Make one cell of each valid pixel of smoothed copies.
 
     Parameters
     ----------
-    features : sequence of ndarray of shape (d, h, w), float64
+    features : iterable of ndarray of shape (d, h, w), float
         Features of all pixels of each copy.
     copies : sequence of Image
         The copies: which of their pixels are valid.
+    sigma : float, > 0, pixels
+        Standard deviation of the Gaussian filter. Raised, more noise and more small things vanish.
+
+    Returns
+    -------
+    Cells
+        Copy by copy.
+    """
+    parts = []
+    for planes, copy in zip(features, copies, strict=True):
+        smooth = smooth_planes(planes.astype(np.float32), copy.valid, sigma)
+        parts.append(smooth[:, copy.valid].T.astype(np.float64))
+    return make_point_cells(np.concatenate(parts))
+
+
+def find_clusters(
+    cells: Cells, space: FeatureSpace, k: int, *, shrinkage: float, covariance_type: str
+) -> NDArray[np.intp]:
+    """Find the clusters of many cells by a mixture that is fitted to a sample of them.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions.
     space : FeatureSpace
         What the features are.
     k : int, >= 1
         Number of clusters.
-    sigma : float, > 0, pixels
-        Standard deviation of the Gaussian filter. Raised, more noise and more small things vanish.
     shrinkage : float, >= 0
         Of the covariances, in mean component weights.
     covariance_type : {"full", "tied", "diag", "spherical"}
@@ -102,14 +116,9 @@ def find_smoothed_clusters(
     Returns
     -------
     ndarray of shape (n,), int
-        The cluster 0..k-1 of each valid pixel, copy by copy. Some clusters may be empty.
+        The cluster 0..k-1 of each cell. Some clusters may be empty.
     """
-    parts = []
-    for planes, copy in zip(features, copies, strict=True):
-        smooth = smooth_planes(planes.astype(np.float32), copy.valid, sigma)
-        parts.append(smooth[:, copy.valid].T.astype(np.float64))
-    cells = make_point_cells(np.concatenate(parts))
-    few = coarsen_to_few(cells[choose_sample(len(cells))], k)
+    few = coarsen_to_few(cells[draw_pixels(len(cells))], k)
     levels = Levels.from_cells(few, k, space.compute_start_metric(few))
     (model,) = fit_shrunk_mixtures(levels, (shrinkage,), covariance_type=covariance_type, init="mixed")
     return model.predict(cells)

@@ -17,7 +17,7 @@ from segment.segmenter.field.field_fit import fit_with_field
 def test_classes_that_colors_tell_apart_are_not_fitted_anew(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segment.segmenter.field.field_em.find_smoothed_clusters", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("segment.segmenter.field.field_em.make_smoothed_cells", lambda *_, **__: 1 / 0)
     for distance, fails in ((120, False), (40, True)):
         picture = np.where(np.arange(80) < 40, 60.0, 60.0 + distance) + rng.normal(0, 15, (60, 80))
         features = extract_features(Image.from_array(picture.clip(0, 255).astype(np.uint8)), "rgb")

@@ -9,9 +9,10 @@ from segment.features.color_space import FeatureSpace
 from segment.segmenter.field.mean_field import compute_posteriors
 from segment.segmenter.field.random_field import RandomField
 from segment.segmenter.field.smoothed_start import (
-    choose_sample,
     compute_mean_field_likelihood,
-    find_smoothed_clusters,
+    draw_pixels,
+    find_clusters,
+    make_smoothed_cells,
     smooth_likelihoods,
     smooth_planes,
 )
@@ -22,9 +23,8 @@ def test_clusters_of_a_smoothed_copy_are_the_classes_that_noise_hides(rng: np.ra
     values = 40.0 * truth + rng.normal(0, 40, truth.shape)
     space = FeatureSpace("rgb", n_channels=1, black=0, white=255)
     copy = Image.from_array(np.zeros(truth.shape, dtype=np.uint8))
-    labels = find_smoothed_clusters(
-        [values[None]], [copy], space, 4, sigma=2.0, shrinkage=1.0, covariance_type="full"
-    ).reshape(truth.shape)
+    cells = make_smoothed_cells([values[None]], [copy], sigma=2.0)
+    labels = find_clusters(cells, space, 4, shrinkage=1.0, covariance_type="full").reshape(truth.shape)
     inside = np.arange(160) % 40 // 4
     inside = (inside > 0) & (inside < 9)
     means = np.array([values[labels == number].mean() for number in range(4)])
@@ -77,7 +77,7 @@ def test_neighbors_of_the_right_class_raise_the_likelihood() -> None:
 
 
 def test_a_sample_of_many_pixels_is_spread_over_all_columns() -> None:
-    columns = np.bincount(choose_sample(2**18) % 512)
+    columns = np.bincount(draw_pixels(2**18) % 512)
     assert columns.min() > 0.7 * 128
-    assert len(np.unique(choose_sample(2**18))) == 2**16
-    np.testing.assert_array_equal(choose_sample(2**16), np.arange(2**16))
+    assert len(np.unique(draw_pixels(2**18))) == 2**16
+    np.testing.assert_array_equal(draw_pixels(2**16), np.arange(2**16))
