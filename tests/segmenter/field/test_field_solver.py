@@ -21,8 +21,7 @@ def test_the_few_likeliest_of_many_classes_give_the_labels_and_posteriors_of_all
     few = result.spatial.label(result.class_mixture)
     few_shares = few.shares.estimate(np.arange(20)) if few.shares else None
     posteriors = result.posteriors()
-    for module in ("field_solver", "field_labels"):
-        monkeypatch.setattr(f"segment.segmenter.field.{module}.MIN_CLASSES", 99)
+    monkeypatch.setattr("segment.segmenter.field.field_solver.MIN_CLASSES", 99)
     full = result.spatial.label(result.class_mixture)
     full_shares = full.shares.estimate(np.arange(20)) if full.shares else None
     assert few_shares
