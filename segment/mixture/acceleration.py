@@ -7,6 +7,7 @@ estimates that fraction from two steps and extrapolates (Varadhan & Roland 2008,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -26,7 +27,8 @@ _STEP_FACTOR = 4.0
 # Stands for a weight of zero, which has no logarithm.
 _MIN_WEIGHT = 1e-300
 # Beyond it rounding can make a covariance indefinite.
-_VARIANCE_RANGE = (1e-10, 1e4)
+_LOG_VARIANCE_RANGE = math.log(1e-10), math.log(1e4)
+_LOG_DEGREES_RANGE = math.log(MIN_DEGREES), math.log(MAX_DEGREES)
 # No mixture of standardized data has a larger coordinate.
 _MAX_COORDINATE = 1e4
 
@@ -115,8 +117,9 @@ def convert_to_coordinates(models: Sequence[MixtureModel]) -> Floats:
         np.log(np.maximum([model.weights for model in models], _MIN_WEIGHT)),
         np.stack([model.means for model in models]),
         pack(logarithms),
-        np.log([model.degrees_of_freedom for model in models]),
     ]
+    if models[0].degrees_of_freedom.size:
+        parts.append(np.log([model.degrees_of_freedom for model in models]))
     if models[0].noise_density > 0:
         shares = np.array([[model.noise_share] for model in models])
         parts.append(np.log(np.maximum(shares, _MIN_WEIGHT) / np.maximum(1 - shares, _MIN_WEIGHT)))
@@ -147,15 +150,14 @@ def convert_from_coordinates(point: Floats, like: MixtureModel) -> MixtureModel:
     weights = np.exp(point[:k] - point[:k].max())
     weights[like.weights == 0] = 0.0
     values, vectors = np.linalg.eigh(unpack(point[after_means:after_covariances].reshape(k, -1)))
-    variances = np.exp(np.clip(values, *np.log(_VARIANCE_RANGE)))
+    variances = np.exp(values.clip(*_LOG_VARIANCE_RANGE))
     covariances = (vectors * variances[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-    degrees = np.exp(np.clip(point[after_covariances:after_degrees], np.log(MIN_DEGREES), np.log(MAX_DEGREES)))
-    odds = point[after_degrees:]
+    degrees, odds = point[after_covariances:after_degrees], point[after_degrees:]
     return replace(
         like,
         weights=weights / weights.sum(),
         means=point[k:after_means].reshape(k, d),
         covariances=covariances,
-        degrees_of_freedom=degrees,
+        degrees_of_freedom=np.exp(degrees.clip(*_LOG_DEGREES_RANGE)) if degrees.size else degrees,
         noise_share=float(1 / (1 + np.exp(-np.clip(odds[0], -500, 500)))) if odds.size else like.noise_share,
     )

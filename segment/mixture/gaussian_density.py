@@ -6,6 +6,7 @@ components at all cells are one matrix product. A cell's scatter S is added to x
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
@@ -33,6 +34,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
+_LOG_TWO_PI = math.log(2 * math.pi)
 # Log weight of an empty component: minus infinity would put NaN into the matrix products.
 MIN_LOG = -1e300
 # Cells processed at once: their moments and log densities stay in the processor's cache. Of many components, the log
@@ -126,7 +128,7 @@ def compute_gaussian_terms(weights: Floats, means: Floats, covariances: Floats) 
     """
     d = means.shape[1]
     precisions, log_determinants = invert_covariances(covariances)
-    log_peaks = compute_log_weights(weights) - (d * np.log(2 * np.pi) + log_determinants) / 2
+    log_peaks = compute_log_weights(weights) - (d * _LOG_TWO_PI + log_determinants) / 2
     # Components last, as in the M-step: an operation is one loop over all of them.
     by_entry, by_feature = precisions.transpose(1, 2, 0), np.ascontiguousarray(means.T)
     linear = (by_entry * by_feature).sum(axis=1)
@@ -144,7 +146,7 @@ def _get_entry_factors(d: int) -> Floats:
     return pack(np.eye(d) / 2 - 1)[:, None]
 
 
-def compute_responsibilities(joint: Floats, weights: Floats, n_runs: int) -> tuple[Floats, Floats, Floats]:
+def compute_responsibilities(joint: Floats, weights: Floats, n_runs: int) -> tuple[Floats, Floats | float, Floats]:
     """Compute responsibilities times the weights of the cells from log joint densities.
 
     Parameters
@@ -159,7 +161,8 @@ def compute_responsibilities(joint: Floats, weights: Floats, n_runs: int) -> tup
     -------
     responsibilities : ndarray of shape (n_runs * k, b), float64
     top, total : ndarray of shape (n_runs, b), float64
-        The log density of a cell is ``top + log(total)``: the logarithm is taken only where it is asked for.
+        The log density of a cell is ``top + log(total)``: the logarithm is taken only where it is asked for. `top` may
+        be one number.
 
     Examples
     --------
@@ -169,12 +172,12 @@ def compute_responsibilities(joint: Floats, weights: Floats, n_runs: int) -> tup
     exp, shape = load_cv2().exp, (n_runs, -1, len(weights))
     found = exp(joint).reshape(shape)
     total = found.sum(axis=1)
-    top = np.zeros_like(total)
+    top: Floats | float = 0.0
     if not (total.min() > _MIN_TOTAL and total.max() < 1 / _MIN_TOTAL):
         # Of cells far from all components, whose densities underflow: the largest term is subtracted before exp.
         own = joint.reshape(shape)
-        top = own.max(axis=1)
-        found = exp((own - top[:, None]).reshape(joint.shape)).reshape(shape)
+        top = largest = own.max(axis=1)
+        found = exp((own - largest[:, None]).reshape(joint.shape)).reshape(shape)
         total = found.sum(axis=1)
     found *= (weights / total)[:, None]
     return found.reshape(joint.shape), top, total

@@ -29,8 +29,8 @@ __all__ = ["MANY_COMPONENTS", "Runs", "run_short_em", "run_successive_halving", 
 
 Floats = NDArray[np.float64]
 
-# Log posteriors per unit weight that differ by less belong to the same optimum.
-_SAME_OPTIMUM = 1e-3
+# Log posteriors per unit weight that differ by less belong to the same optimum, at the end of short runs and before.
+_SAME_OPTIMUM, _SAME_WAY = 1e-3, 3e-5
 MANY_COMPONENTS = 17
 """From this number of components on, starts differ little and an iteration takes long: less is spent on each start."""
 
@@ -164,7 +164,7 @@ def run_successive_halving(
     """Run EM from all starts for a third of the iterations, and from the better half to the end.
 
     Of mixtures of many components, a quarter of the runs goes on after a tenth of the iterations, and an eighth after a
-    third.
+    third. Runs that are on the way to the same optimum go on as one.
 
     Parameters
     ----------
@@ -185,8 +185,8 @@ def run_successive_halving(
     runs, objectives = run_short_em(cells, starts, prior, n_iter=ends[0], fixed_degrees=fixed_degrees)
     numbers, scores = np.arange(len(starts)), objectives.copy()
     for (_, divisor), start, end in zip(rounds, ends[:-1], ends[1:], strict=True):
-        # Scores are used only to order the runs; ties keep the order of the starts.
         better = np.argsort(-objectives, kind="stable")[: -(-len(starts) // divisor)]
+        better = better[select_best_distinct(objectives[better], len(better), min_gap=_SAME_WAY)]
         numbers = numbers[better]
         runs, objectives = run_short_em(
             cells, runs.select(better), prior, n_iter=end - start, fixed_degrees=fixed_degrees
@@ -195,21 +195,26 @@ def run_successive_halving(
     return runs, objectives, scores
 
 
-def select_best_distinct(objectives: Floats, n_runs: int) -> list[int]:
+def select_best_distinct(
+    objectives: Floats, n_runs: int, *, min_gap: float = _SAME_OPTIMUM, max_gap: float = np.inf
+) -> list[int]:
     """Select the best runs that have found different optima.
 
     Parameters
     ----------
     objectives : ndarray of shape (n,), float64
-        Log posterior per unit weight of each run. Of runs that differ by at most 0.001, which have most likely found
-        the same optimum, only the best counts.
+        Log posterior per unit weight of each run.
     n_runs : int, >= 1
         Most runs to select.
+    min_gap : float, >= 0
+        Of runs that differ by at most this, which have most likely found the same optimum, only the best counts.
+    max_gap : float, >= 0
+        Runs that are worse than the best by more have no chance.
 
     Returns
     -------
     list of int
-        Numbers of the runs, best first.
+        Numbers of the runs, best first; ties keep their order.
 
     Examples
     --------
@@ -219,6 +224,8 @@ def select_best_distinct(objectives: Floats, n_runs: int) -> list[int]:
     # From the best down: a run is new where it is clearly worse than the last one selected.
     chosen: list[int] = []
     for run in np.argsort(-objectives, kind="stable").tolist():
-        if len(chosen) < n_runs and (not chosen or objectives[chosen[-1]] - objectives[run] > _SAME_OPTIMUM):
+        if len(chosen) == n_runs or (chosen and objectives[chosen[0]] - objectives[run] > max_gap):
+            break
+        if not chosen or objectives[chosen[-1]] - objectives[run] > min_gap:
             chosen.append(run)
     return chosen

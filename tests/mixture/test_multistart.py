@@ -76,10 +76,21 @@ def test_of_many_components_most_runs_end_early(rng: np.random.Generator) -> Non
     assert len(runs) == 2
 
 
+def test_equal_starts_go_on_as_one(rng: np.random.Generator) -> None:
+    cells = make_point_cells(rng.normal(size=(40, 2)))
+    start = MixtureModel(np.full(2, 0.5), rng.normal(size=(2, 2)), np.repeat(np.eye(2)[None], 2, 0))
+    prior = Prior(np.eye(2), 1.0, np.zeros(2))
+    runs, objectives, scores = run_successive_halving(cells, Runs.from_models([start] * 8), prior, n_iter=30)
+    assert len(runs) == len(objectives) == 1
+    assert len(scores) == 8
+
+
 def test_only_runs_with_different_optima_are_selected() -> None:
     objectives = np.array([-3.0, -1.0, -1.0005, -5.0, -1.4, -1.0])
     assert select_best_distinct(objectives, 3) == [1, 4, 0]
     assert select_best_distinct(objectives, 9) == [1, 4, 0, 3]
+    assert select_best_distinct(objectives, 9, min_gap=1e-4) == [1, 2, 4, 0, 3]
+    assert select_best_distinct(objectives, 9, max_gap=2.0) == [1, 4, 0]
 
 
 @pytest.mark.parametrize(("noise", "student"), [(True, False), (False, True), (True, True)])
