@@ -33,12 +33,29 @@ _HYPHEN = "\N{NON-BREAKING HYPHEN}"
 
 
 class StagedOption(click.Option):
-    """An option that knows which stage it belongs to, and what may be chosen."""
+    """The option of a setting, which knows which stage it belongs to, and what may be chosen."""
 
     def __init__(self, *args: Any, group: str = "", choices: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.group = group
         self.choices = choices
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Convert what was given; what cannot be converted stays as it is, and the setting says what is allowed.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        value : str or list of str
+
+        Returns
+        -------
+        object
+        """
+        try:
+            return super().type_cast_value(ctx, value)
+        except click.BadParameter:
+            return value
 
 
 class OptionMaker(click.Option):
@@ -102,7 +119,7 @@ class StagedCommand(click.Command):
         self._given = given
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; for an unknown option suggest what it is called here, of the options that it has.
+        """Read the arguments; for an unknown option suggest what it is called here, or the command that has it.
 
         Parameters
         ----------
@@ -118,13 +135,35 @@ class StagedCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            shown = [param for param in self.params if not getattr(param, "hidden", False)]
-            name = error.option_name.lstrip("-").replace("-", "_")
-            setting = OTHER_NAMES.get(name)
-            near = [option for param in shown for option in param.opts if option in (error.possibilities or ())]
-            named = [param.opts[0] for param in shown if param.name == setting or f"-{name}" in param.opts]
-            message = f"{error.message} Did you mean {named[0]!r}?" if named else None
-            raise click.NoSuchOption(error.option_name, message, [] if named else near, error.ctx) from None
+            hint = self._suggest_option(error.option_name, ctx)
+            raise click.NoSuchOption(error.option_name, f"{error.message}{hint}", ctx=error.ctx) from None
+
+    def _suggest_option(self, given: str, ctx: click.Context) -> str:
+        """Suggest an option of this command, or of another one, for one that it does not have."""
+        shown = self.list_shown()
+        name = given.lstrip("-").replace("-", "_")
+        setting = OTHER_NAMES.get(name)
+        named = [param.opts[0] for param in shown if param.name == setting or f"-{name}" in param.opts]
+        if named:
+            return f" Did you mean {named[0]!r}?"
+        group = ctx.parent.command if ctx.parent else None
+        others = group.commands.values() if isinstance(group, click.Group) else ()
+        for other in sorted(others, key=lambda command: COMMANDS.index(command.name or "")):
+            if isinstance(other, StagedCommand) and any(given in param.opts for param in other.list_shown()):
+                return f" It is an option of 'segment {other.name}'."
+        # Without the hyphens, which all have.
+        options = {option.lstrip("-"): option for param in shown for option in param.opts}
+        near = difflib.get_close_matches(given.lstrip("-"), options, n=1)
+        return f" Did you mean {options[near[0]]!r}?" if near else ""
+
+    def list_shown(self) -> list[click.Parameter]:
+        """List the options that the help shows, and the arguments.
+
+        Returns
+        -------
+        list of click.Parameter
+        """
+        return [param for param in self.params if not getattr(param, "hidden", False)]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help, in which words with hyphens stay whole.

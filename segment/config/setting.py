@@ -250,7 +250,7 @@ class Setting:
 
     def _make_error(self, rule: str, value: object, word: object = None) -> SettingsError:
         """Make the error for a value that breaks a rule; a word may be one of the choices with a slip."""
-        near = difflib.get_close_matches(word, self.choices, n=1) if isinstance(word, str) else []
+        near = difflib.get_close_matches(word.lower(), self.choices, n=1) if isinstance(word, str) else []
         hint = f" Did you mean {near[0]}?" if near else ""
         return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.{hint}")
 

@@ -24,14 +24,15 @@ FAULT = "This is a fault of segment; --debug shows where."
     [
         (["run"], "Missing argument 'INPUT...'. See 'segment run --help'."),
         (["run", "a.png", "-k", "0"], "k (-k): a whole number from 1 to 255 or auto; got 0."),
-        (
-            ["run", "a.png", "-k", "x"],
-            "Invalid value for '-k': 'x' is not a valid integer or auto. See 'segment run --help'.",
-        ),
-        (["run", "a.png", "-k", "2.5"], "Invalid value for '-k': '2.5' is not a valid integer or auto."),
+        (["run", "a.png", "-k", "x"], "k (-k): a whole number from 1 to 255 or auto; got 'x'."),
+        (["run", "a.png", "-k", "2.5"], "k (-k): a whole number from 1 to 255 or auto; got '2.5'."),
         (["run", "a.png", "-k"], "Option '-k' requires an argument."),
         (["run", "a.png", "--tol", "nan"], "tol (--tol): a number of at least 0; got nan."),
-        (["run", "a.png", "--denoise", "blur"], "Invalid value for '--denoise': 'blur' is not one of 'none', "),
+        (["run", "a.png", "--denoise", "blur"], "denoise (--denoise): one of none, "),
+        (
+            ["run", "a.png", "--features", "LAB"],
+            "features (--features): one of rgb, lab, hsv, intensity; got 'LAB'. Did you mean lab?",
+        ),
         (
             ["run", "a.png", "--save", "all"],
             f"save (--save): one or more of {', '.join(product.name for product in PRODUCTS)}; got 'all'.",
@@ -40,8 +41,11 @@ FAULT = "This is a fault of segment; --debug shows where."
         (["run", "a.png", "--colour", "lab"], "No such option '--colour'. Did you mean '--features'?"),
         (["run", "a.png", "--k", "3"], "No such option '--k'. Did you mean '-k'?"),
         (["run", "a.png", "--n-classes", "3"], "No such option '--n-classes'. Did you mean '-k'?"),
+        (["run", "a.png", "--jobs", "2"], "No such option '--jobs'. It is an option of 'segment batch'."),
+        (["run", "a.png", "-r"], "No such option '-r'. It is an option of 'segment batch'."),
         # Nothing that the command would refuse is suggested, such as --tol.
-        (["apply", "m.json", "a.png", "--tole", "3"], "No such option '--tole'. Did you mean '--max-hole'?"),
+        (["apply", "m.json", "a.png", "--tole", "3"], "No such option '--tole'. See 'segment apply --help'."),
+        (["apply", "m.json", "a.png", "--max-whole", "3"], "No such option '--max-whole'. Did you mean '--max-hole'?"),
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
         (
             ["bath", "."],

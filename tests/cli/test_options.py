@@ -193,10 +193,10 @@ def test_names_of_classes_are_explained(run_program: Program) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("-k", "1_0"), "'1_0' is not a valid integer or auto."),
-        (("-k", f"1_{309 * '0'}"), "0' is not a valid integer or auto."),  # no float is as large
-        (("--max-size", "1_000"), "'1_000' is not a valid integer."),
-        (("--smoothness", "\u0663"), "'\u0663' is not a valid float."),
+        (("-k", "1_0"), "k (-k): a whole number from 1 to 255 or auto; got '1_0'."),
+        (("-k", f"1_{309 * '0'}"), "0'."),  # no float is as large
+        (("--max-size", "1_000"), "; got '1_000'."),
+        (("--smoothness", "\u0663"), "; got '\u0663'."),
     ],
 )
 def test_what_only_python_takes_for_a_number_is_refused(
