@@ -24,7 +24,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.grid_bins import coarsen
 from segment.mixture.model import MixtureModel
 from segment.mixture.ward import build_ward_tree
-from segment.pipeline.label_cleanup import clean_window, resolve_sizes
+from segment.pipeline.label_cleanup import LabelCleaner, resolve_sizes
 from segment.pipeline.label_matching import compute_adjusted_rand_index, count_overlaps, match_labels
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.pipeline import segment_image
@@ -218,7 +218,8 @@ def _segment_by_centers(
     sizes = resolve_sizes(config, result.image.valid.shape, result.image.pixel_area)
     classes = ClassMixture(gaussians, np.arange(k))
     design_effect = measure_design_effect(classes, space, make_working_copy(result.preprocessed))
-    cleaned = clean_window(raw, result.preprocessed, classes, space, config, sizes, raw.shape, design_effect)
+    cleaner = LabelCleaner(classes, space, config, sizes, raw.shape, design_effect)
+    cleaned = cleaner.clean(raw, result.preprocessed)
     label_image = enlarge(numbers[cleaned.label_image], result.image)
     overlaps = count_overlaps(result.label_image, label_image, k + 1)[1:, 1:]
     likelihood = _average(cells, gaussians.score_samples(cells))

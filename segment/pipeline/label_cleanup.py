@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from segment.segmenter.pixel_evidence import make_color_evidence
 
 __all__ = [
     "CleanUpSizes",
-    "clean_window",
+    "LabelCleaner",
     "count_cleanup_moves",
     "count_pixels_and_regions",
     "is_cleanup_by_evidence",
@@ -80,25 +81,12 @@ def resolve_sizes(config: SegmentConfig, shape: tuple[int, int], pixel_area: flo
     )
 
 
-def clean_window(
-    raw: NDArray[np.uint8],
-    image: Image,
-    classes: ClassMixture,
-    space: FeatureSpace,
-    config: SegmentConfig,
-    sizes: CleanUpSizes,
-    shape: tuple[int, int],
-    design_effect: float,
-    index: ColorIndex | None = None,
-) -> CleanedLabels:
-    """Clean up the labels of an image or of a window of it.
+@dataclass(frozen=True, eq=False)
+class LabelCleaner:
+    """Clean-up of the labels of an image, the same in each window of it.
 
-    Parameters
+    Attributes
     ----------
-    raw : ndarray of shape (h, w), uint8
-        Labels 1..k, 0 for none. Not changed.
-    image : Image
-        The pixels that were labeled, h x w.
     classes : ClassMixture
         k classes. Ties go to the heavier one.
     space : FeatureSpace
@@ -108,31 +96,51 @@ def clean_window(
     sizes : CleanUpSizes
         What is cleaned up whatever its colors.
     shape : (height, width)
-        Of the whole image, of which this may be a window.
+        Of the whole image.
     design_effect : float, >= 1
         Of the whole image: how many neighboring pixels count as one witness.
-    index : ColorIndex, optional
-        Of the image or window, where it is known.
-
-    Returns
-    -------
-    CleanedLabels
     """
-    evidence = None
-    if config.clean_up == "evidence" and classes.n_classes > 1:
-        evidence = make_color_evidence(
-            classes, space, image, shape, smoothness=config.smoothness, design_effect=design_effect, index=index
+
+    classes: ClassMixture
+    space: FeatureSpace
+    config: SegmentConfig
+    sizes: CleanUpSizes
+    shape: tuple[int, int]
+    design_effect: float = 1.0
+
+    def clean(self, raw: NDArray[np.uint8], image: Image, index: ColorIndex | None = None) -> CleanedLabels:
+        """Clean up the labels of the image or of a window of it.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (h, w), uint8
+            Labels 1..k, 0 for none. Not changed.
+        image : Image
+            The pixels that were labeled, h x w.
+        index : ColorIndex, optional
+            Of these pixels, where it is known.
+
+        Returns
+        -------
+        CleanedLabels
+        """
+        evidence = None
+        if self.config.clean_up == "evidence" and self.classes.n_classes > 1:
+            # Evidence divided by the design effect, against the field's smoothness, is evidence against the product.
+            smoothness = self.config.smoothness * self.design_effect
+            evidence = make_color_evidence(
+                self.classes, self.space, image, self.shape, smoothness=smoothness, index=index
+            )
+        # Shares of the whole image; `postprocess` takes those of what it gets.
+        share = math.prod(self.shape) / max(1, raw.size)
+        return postprocess(
+            raw,
+            radius=self.sizes.radius * math.hypot(*self.shape) / max(1.0, math.hypot(*raw.shape)),
+            min_region=self.sizes.min_region * share,
+            max_hole=self.sizes.max_hole * share,
+            precedence=self.classes.rank_classes(),
+            evidence=evidence,
         )
-    # Shares of the whole image; `postprocess` takes those of what it gets.
-    share = math.prod(shape) / max(1, raw.size)
-    return postprocess(
-        raw,
-        radius=sizes.radius * math.hypot(*shape) / max(1.0, math.hypot(*raw.shape)),
-        min_region=sizes.min_region * share,
-        max_hole=sizes.max_hole * share,
-        precedence=classes.rank_classes(),
-        evidence=evidence,
-    )
 
 
 def count_pixels_and_regions(

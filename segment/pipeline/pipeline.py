@@ -24,7 +24,7 @@ from segment.pipeline.class_table import ClassRow, set_expected_shares, tabulate
 from segment.pipeline.fine_structure import warn_of_fine_structure
 from segment.pipeline.isolated_pixels import warn_of_isolated_pixels
 from segment.pipeline.label_cleanup import (
-    clean_window,
+    LabelCleaner,
     count_cleanup_moves,
     count_pixels_and_regions,
     is_cleanup_by_evidence,
@@ -194,8 +194,8 @@ def clean_labels(
         copy = make_working_copy(spatial.data.copies[0])
         copy_index = index if copy is spatial.image else None
         design_effect = labeled.design_effect or measure_design_effect(classes, space, copy, copy_index)
-    cleaned = clean_window(raw, spatial.image, classes, space, config, sizes, raw.shape, design_effect, index)
-    return Labeling(spatial, labeled, cleaned)
+    cleaner = LabelCleaner(classes, space, config, sizes, raw.shape, design_effect)
+    return Labeling(spatial, labeled, cleaner.clean(raw, spatial.image, index))
 
 
 def build_result(

@@ -32,7 +32,6 @@ def make_color_evidence(
     shape: tuple[int, int],
     *,
     smoothness: float,
-    design_effect: float = 1.0,
     index: ColorIndex | None = None,
 ) -> ColorEvidence:
     """Make the evidence of the pixels of an image, or of a window of it, by the colors of the classes.
@@ -48,9 +47,8 @@ def make_color_evidence(
     shape : (height, width)
         Of the whole image, in pixels: it says how large a pixel of its working copy is.
     smoothness : float, >= 0
-        Log odds in nats that neighbors of one class give a pixel. Raised, more is cleaned away.
-    design_effect : float, >= 1
-        Of the whole image; see :func:`measure_design_effect`.
+        Log odds in nats that neighbors of one class give a pixel, times the design effect of the whole image
+        (:func:`measure_design_effect`). Raised, more is cleaned away.
     index : ColorIndex, optional
         Of the image, where it is known.
 
@@ -84,8 +82,7 @@ def make_color_evidence(
         find = own_index.make_pixel_lookup(lambda some: classes.compute_log_posteriors(space.make_cells(some)))
         return np.asarray(find(np.arange(len(at))))
 
-    # Evidence divided by the design effect, against the field's smoothness, is evidence against the product.
-    return ColorEvidence(look_up, classes.n_classes, smoothness * design_effect, compute_field_step(shape))
+    return ColorEvidence(look_up, classes.n_classes, smoothness, compute_field_step(shape))
 
 
 def measure_design_effect(

@@ -11,7 +11,7 @@ from scipy.ndimage import label
 
 import segment
 from segment.config.config import SegmentConfig
-from segment.pipeline.label_cleanup import CleanUpSizes, clean_window, count_pixels_and_regions, resolve_sizes
+from segment.pipeline.label_cleanup import CleanUpSizes, LabelCleaner, count_pixels_and_regions, resolve_sizes
 
 NOWHERE = float("nan")
 
@@ -67,13 +67,12 @@ def test_a_window_is_cleaned_as_the_whole_is(leaf: np.ndarray) -> None:
     found = segment.segment_image(leaf[..., :3], k=2, spatial="none", clean_up="none")
     image, space, shape = found.preprocessed, found.spatial.data.space, found.label_image.shape
     config, sizes = SegmentConfig(k=2, min_region="12px"), CleanUpSizes(0.0, 12 / 120_000, 0.0)
-    whole = clean_window(found.label_image, image, found.class_mixture, space, config, sizes, shape, 1.0)
+    cleaner = LabelCleaner(found.class_mixture, space, config, sizes, shape)
+    whole = cleaner.clean(found.label_image, image)
     assert whole.changed > 0
     part = np.s_[40:200, 50:310]
     window = replace(image, pixels=image.pixels[part].copy(), valid=image.valid[part].copy())
-    cleaned = clean_window(
-        found.label_image[part].copy(), window, found.class_mixture, space, config, sizes, shape, 1.0
-    )
+    cleaned = cleaner.clean(found.label_image[part].copy(), window)
     inner = np.s_[20:-20, 20:-20]
     np.testing.assert_array_equal(cleaned.label_image[inner], whole.label_image[part][inner])
 

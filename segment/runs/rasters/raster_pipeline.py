@@ -29,6 +29,7 @@ from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
 from segment.mixture.rejection import find_rejection_threshold
 from segment.output.class_colors import choose_palette_colors, compute_class_means
+from segment.pipeline.label_cleanup import LabelCleaner, resolve_sizes
 from segment.pipeline.pixel_selection import warn_of_flat_border
 from segment.pipeline.preparation import choose_pixel_size
 from segment.pipeline.result_warnings import warn_of_absent_classes
@@ -332,16 +333,10 @@ def _count_colors(run: RasterRun) -> ColorSum:
 
 def _label_tiles(run: RasterRun, classes: RasterClasses) -> Iterator[tuple[LabeledTile, list[LabelBlock]]]:
     """Make the second pass: label each tile, clean it up, and compress its labels."""
-    label = partial(
-        label_tile,
-        run.raster,
-        config=run.config,
-        label=classes.label,
-        classes=classes.fitted.classes,
-        space=classes.space,
-        design_effect=classes.design_effect,
-    )
-    shape = run.raster.height, run.raster.width
+    shape, found = (run.raster.height, run.raster.width), classes.fitted.classes
+    sizes = resolve_sizes(run.config, shape, run.raster.pixel_area)
+    cleaner = LabelCleaner(found.unmerged, classes.space, run.config, sizes, shape, classes.design_effect)
+    label = partial(label_tile, run.raster, config=run.config, label=classes.label, classes=found, cleaner=cleaner)
     return run.map_tiles(partial(_label_and_compress, label, shape), RasterStage.LABEL)
 
 

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.features.color_space import FeatureSpace
 from segment.pipeline.class_table import ClassRow, tabulate_classes
 from segment.pipeline.interest_table import sum_interest
-from segment.pipeline.label_cleanup import clean_window, count_pixels_and_regions, resolve_sizes
+from segment.pipeline.label_cleanup import LabelCleaner, count_pixels_and_regions, resolve_sizes
 from segment.pipeline.result_warnings import find_labels_lost_in_cleanup
 from segment.postprocessor.color_evidence import MAX_JUDGED_PIXELS
 from segment.postprocessor.windows import compute_reach
@@ -53,8 +52,8 @@ class LabeledTile:
         Labels of which the clean-up left no pixel.
     counts : ndarray of shape (2, 2, k), int64
         Pixels and regions of each class in the tile, before and after clean-up.
-    interest : ndarray of shape (1 + bands, n, k), float, optional
-        Pixels and sums of each class in each region of interest.
+    interest : ndarray of shape (2 + bands, n, k), float, optional
+        As from :func:`segment.pipeline.interest_table.sum_interest`, of the tile.
     shares : ShareSample, optional
         What the shares of the classes are estimated from.
     """
@@ -77,8 +76,7 @@ def label_tile(
     config: SegmentConfig,
     label: Callable[[Image, Window, WindowPart], LabeledPixels],
     classes: ClassMixture,
-    space: FeatureSpace,
-    design_effect: float,
+    cleaner: LabelCleaner,
 ) -> LabeledTile:
     """Label a tile and clean it up.
 
@@ -94,11 +92,9 @@ def label_tile(
         Takes the image of a window, the window, and its rows and columns that are the tile; returns labels before
         clean-up, of ``classes.unmerged``.
     classes : ClassMixture
-        k classes. Ties in the clean-up are won by the same class in every tile: the heavier one.
-    space : FeatureSpace
-        How a color becomes a feature vector.
-    design_effect : float, >= 1
-        Of the whole raster: how many neighboring pixels count as one witness.
+        k classes.
+    cleaner : LabelCleaner
+        Of the whole raster, for ``classes.unmerged``.
 
     Returns
     -------
@@ -112,8 +108,7 @@ def label_tile(
     labeled = label(image, outer, inner)
     raw = labeled.label_image
     shape, n_classes = (raster.height, raster.width), classes.n_classes
-    sizes = resolve_sizes(config, shape, raster.pixel_area)
-    cleaned = clean_window(raw, image, classes.unmerged, space, config, sizes, shape, design_effect).label_image
+    cleaned = cleaner.clean(raw, image).label_image
     before, clean = (classes.merge_labels(labels[rows, columns]) for labels in (raw, cleaned))
     valid = image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])

@@ -14,10 +14,11 @@ from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.pipeline.label_cleanup import LabelCleaner, resolve_sizes
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.reader import Raster
-from segment.runs.rasters.tile_labels import compute_label_halo, label_tile, sum_class_tables
+from segment.runs.rasters.tile_labels import LabeledTile, compute_label_halo, label_tile, sum_class_tables
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.share_sample import LabeledPixels
@@ -35,6 +36,14 @@ def label_bright(image: Image, *_: object) -> LabeledPixels:
     return LabeledPixels(labels)
 
 
+def label_columns(raster: Raster, n: int, config: SegmentConfig, classes: ClassMixture = CLASSES) -> LabeledTile:
+    """Label the tile of the first n columns."""
+    shape = raster.height, raster.width
+    cleaner = LabelCleaner(classes, SPACE, config, resolve_sizes(config, shape, raster.pixel_area), shape)
+    with configure_rasterio():
+        return label_tile(raster, Window(0, 0, shape[0], n), config, label_bright, classes, cleaner)
+
+
 @pytest.fixture
 def raster(tmp_path: Path) -> Raster:
     """Dark and bright halves of 20 x 20 pixels, with a speck and a rejected pixel in the dark one."""
@@ -47,8 +56,7 @@ def raster(tmp_path: Path) -> Raster:
 
 
 def test_a_tile_has_its_labels_and_its_share_of_the_report(raster: Raster) -> None:
-    with configure_rasterio():
-        tile = label_tile(raster, Window(0, 0, 20, 8), NO_CLEAN_UP, label_bright, CLASSES, SPACE, 1.0)
+    tile = label_columns(raster, 8, NO_CLEAN_UP)
     assert tile.label_image.shape == (20, 8)
     assert (tile.label_image == 2).sum() == 1
     assert (tile.changed, tile.rejected, tile.valid, tile.lost) == (0, 1, 19 * 8, ())
@@ -58,24 +66,21 @@ def test_a_tile_has_its_labels_and_its_share_of_the_report(raster: Raster) -> No
 
 def test_clean_up_sees_what_lies_beyond_the_tile(raster: Raster) -> None:
     config = replace(NO_CLEAN_UP, min_region=0.02)  # 8 pixels
-    with configure_rasterio():
-        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, CLASSES, SPACE, 1.0)
-        assert tile.label_image[5, 4] == 1
-        assert (tile.changed, tile.lost) == (1, (2,))
-        # One column of the bright half is a part of a large region, of which the tile has 19 pixels.
-        tile = label_tile(raster, Window(0, 0, 20, 11), config, label_bright, CLASSES, SPACE, 1.0)
-        assert (tile.label_image[1:, 10] == 2).all()
+    tile = label_columns(raster, 8, config)
+    assert tile.label_image[5, 4] == 1
+    assert (tile.changed, tile.lost) == (1, (2,))
+    # One column of the bright half is a part of a large region, of which the tile has 19 pixels.
+    assert (label_columns(raster, 11, config).label_image[1:, 10] == 2).all()
 
 
 def test_clean_up_weighs_the_colors_of_a_speck(raster: Raster) -> None:
     config, narrow = SegmentConfig(k=2), replace(CLASSES.model, covariances=np.full((2, 1, 1), 200.0))
-    with configure_rasterio():
-        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, CLASSES, SPACE, 1.0)
-        assert (tile.label_image[5, 4], tile.changed) == (1, 1)
-        assert tile.counts[:, 0].tolist() == [[150, 1], [151, 0]]
-        # With less noise in the classes the same speck is a small thing.
-        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, replace(CLASSES, model=narrow), SPACE, 1.0)
-        assert (tile.label_image[5, 4], tile.changed) == (2, 0)
+    tile = label_columns(raster, 8, config)
+    assert (tile.label_image[5, 4], tile.changed) == (1, 1)
+    assert tile.counts[:, 0].tolist() == [[150, 1], [151, 0]]
+    # With less noise in the classes the same speck is a small thing.
+    tile = label_columns(raster, 8, config, replace(CLASSES, model=narrow))
+    assert (tile.label_image[5, 4], tile.changed) == (2, 0)
 
 
 def test_the_halo_is_what_clean_up_reaches(raster: Raster) -> None:
