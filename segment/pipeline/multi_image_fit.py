@@ -21,11 +21,11 @@ from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
-from segment.segmenter.class_model.value_scale import is_one_unit
+from segment.segmenter.class_model.value_scale import ValueScale
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
 
-__all__ = ["ImagePart", "ValueScale", "collect_part", "find_common_scale", "fit_parts"]
+__all__ = ["ImagePart", "collect_part", "find_common_scale", "fit_parts"]
 
 MAX_CELLS = 2**21  # of all images that are kept: some 200 MB
 BINS = (64, 32, 16, 8, 4, 2)  # along the widest feature, tried in turn where an image has too many cells of its own
@@ -33,40 +33,6 @@ MAX_FEW_CELLS = 256  # of an image with fewer colors than there may be classes
 MAX_COPIES = 256  # images of which a copy is kept, from which neighbors are known
 MAX_COPY_PIXELS = 2**24  # of all these copies together
 MIN_COPY_PIXELS = 2**16  # of each copy, where there are many
-
-
-@dataclass(frozen=True)
-class ValueScale:
-    """What the pixel values of an image stand for.
-
-    Attributes
-    ----------
-    dtype : str
-        What the pixels are stored as.
-    black, white : float
-        The values of no and of full light.
-    is_guess : bool
-        Whether white is a guess from the largest value.
-    """
-
-    dtype: str
-    black: float
-    white: float
-    is_guess: bool
-
-    def is_alike(self, other: ValueScale) -> bool:
-        """Say whether both are guesses, and equal values stand for the same in both.
-
-        Parameters
-        ----------
-        other : ValueScale
-
-        Returns
-        -------
-        bool
-        """
-        mine, others = ((scale.dtype, scale.black, scale.white) for scale in (self, other))
-        return self.is_guess and other.is_guess and is_one_unit(mine, others)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +68,8 @@ class ImagePart:
         -------
         bool
         """
-        return self.scale.is_alike(scale) and (self.scale.black, self.scale.white) != (scale.black, scale.white)
+        has_other_ends = (self.scale.black, self.scale.white) != (scale.black, scale.white)
+        return has_other_ends and _are_alike(self.scale, scale)
 
 
 def collect_part(
@@ -156,8 +123,12 @@ def collect_part(
     is_kept = asked and number % -(-n_images // MAX_COPIES) == 0
     max_pixels = min(WORKING_PIXELS, max(MAX_COPY_PIXELS // min(n_images, MAX_COPIES), MIN_COPY_PIXELS))
     copies = (make_working_copy(preprocessed, max_pixels),) if is_kept else ()
-    own = ValueScale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
-    return ImagePart(replace(data, source=cells, copies=copies), own, n_bins, notes)
+    return ImagePart(replace(data, source=cells, copies=copies), ValueScale.from_image(image), n_bins, notes)
+
+
+def _are_alike(one: ValueScale, other: ValueScale) -> bool:
+    """Say whether two scales are guesses, and equal values stand for the same in both."""
+    return one.is_guess and other.is_guess and one.has_unit_of(other)
 
 
 def _merge_many_cells(data: FitData, n_images: int) -> tuple[Cells, int]:
@@ -196,7 +167,7 @@ def find_common_scale(scales: Sequence[ValueScale]) -> ValueScale:
     first = scales[0]
     if not first.is_guess:
         return first
-    alike = [scale for scale in scales if scale.is_alike(first)]
+    alike = [scale for scale in scales if _are_alike(scale, first)]
     return replace(first, black=min(scale.black for scale in alike), white=max(scale.white for scale in alike))
 
 
@@ -247,9 +218,7 @@ def fit_parts(
         found.classes,
         found.names,
         space=space,
-        dtype=scale.dtype,
-        black=scale.black,
-        white=scale.white,
+        scale=scale,
         config=config,
         training=_describe_training(model, cells, found.log_likelihood, found.warnings + _collect_notes(parts, names)),
     )
@@ -257,11 +226,16 @@ def fit_parts(
 
 
 def _join_cells(parts: Sequence[Cells]) -> Cells:
-    """Put the cells of several images together; few colors that images share are counted once, for lack of classes."""
+    """Put the cells of several images together.
+
+    Where images have few colors, those that they share become one cell: counted twice, they would seem enough for more
+    classes than there are colors.
+    """
     return concatenate(*parts) if len(parts) == 1 or max(map(len, parts)) > MAX_FEW_CELLS else sum_cells(parts)
 
 
 def _reject_other_features(space: FeatureSpace, first: FeatureSpace, name: str) -> None:
+    """Refuse an image of other features than the first one has."""
     if space.feature_names != first.feature_names:
         raise ModelError(
             f"{name}: images of one model have the same features, {', '.join(first.feature_names)} in the first; "

@@ -51,6 +51,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.storage import require_class_model
 from segment.segmenter.class_model.training import Training
+from segment.segmenter.class_model.value_scale import ValueScale
 from segment.segmenter.field.share_sample import LabeledPixels
 from segment.segmenter.pixel_evidence import measure_design_effect
 from segment.segmenter.spatial_model import (
@@ -284,14 +285,12 @@ def make_class_model(found: FittedClasses, spatial: SpatialModel, config: Segmen
     -------
     ClassModel
     """
-    preprocessed, n_pixels = spatial.image, round(spatial.data.cells.total_weight)
+    n_pixels = round(spatial.data.cells.total_weight)
     return ClassModel.from_fit(
         found.classes,
         found.names,
         space=spatial.data.space,
-        dtype=preprocessed.pixels.dtype.name,
-        black=preprocessed.black,
-        white=preprocessed.white,
+        scale=ValueScale.from_image(spatial.image),
         config=config,
         training=Training(1, n_pixels, found.log_likelihood, found.log_likelihood),
     )

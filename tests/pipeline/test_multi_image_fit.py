@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from segment import ModelError, SegmentConfig
-from segment.pipeline.multi_image_fit import ImagePart, ValueScale, collect_part, find_common_scale, fit_parts
+from segment.pipeline.multi_image_fit import ImagePart, collect_part, find_common_scale, fit_parts
+from segment.segmenter.class_model.value_scale import ValueScale
 
 
 def draw_noisy_halves(seed: int, dark: int = 60, bright: int = 180) -> np.ndarray:

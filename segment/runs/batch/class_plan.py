@@ -19,8 +19,9 @@ from segment.runs.workers.lost_tasks import TaskLost
 
 if TYPE_CHECKING:
     from segment.mixture.selection import Selection
-    from segment.pipeline.multi_image_fit import ImagePart, ValueScale
+    from segment.pipeline.multi_image_fit import ImagePart
     from segment.segmenter.class_model.class_model import ClassModel
+    from segment.segmenter.class_model.value_scale import ValueScale
 
 __all__ = ["SHARED_MODEL", "ClassPlan", "ClassSource"]
 

@@ -30,6 +30,7 @@ from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
+from segment.segmenter.class_model.value_scale import ValueScale
 from segment.segmenter.field.field_labels import WindowPart
 from segment.segmenter.field.share_sample import LabeledPixels, ShareSample
 
@@ -238,9 +239,7 @@ def _describe_classes(
         fitted.classes,
         fitted.names,
         space=classes.space,
-        dtype=raster.kind,
-        black=raster.black,
-        white=raster.white,
+        scale=ValueScale(raster.kind, raster.black, raster.white),
         config=config,
         training=Training(1, n_pixels, fitted.log_likelihood, fitted.log_likelihood),
     )

@@ -31,7 +31,7 @@ from segment.segmenter.class_model.validation import (
     check_parts,
     complete_preprocessing,
 )
-from segment.segmenter.class_model.value_scale import apply_value_scale
+from segment.segmenter.class_model.value_scale import ValueScale, apply_value_scale
 
 __all__ = ["ClassModel"]
 
@@ -124,9 +124,7 @@ class ClassModel(EqualByValue):
         names: tuple[str, ...],
         *,
         space: FeatureSpace,
-        dtype: str,
-        black: float,
-        white: float,
+        scale: ValueScale,
         config: SegmentConfig,
         training: Training,
     ) -> ClassModel:
@@ -140,10 +138,8 @@ class ClassModel(EqualByValue):
             One for each class, all different.
         space : FeatureSpace
             The feature space of the fit.
-        dtype : {"uint8", "uint16", "float32"}
-            Type of the training pixels.
-        black, white : float
-            The pixel values that stand for no and full light in the training images.
+        scale : ValueScale
+            What the pixel values of the training images stand for.
         config : SegmentConfig
             The settings of the fit, of which the model keeps those of the preprocessing.
         training : Training
@@ -166,9 +162,9 @@ class ClassModel(EqualByValue):
             names=names,
             features=space.name,
             n_channels=space.n_channels,
-            dtype=dtype,
-            black=black,
-            white=white,
+            dtype=scale.dtype,
+            black=scale.black,
+            white=scale.white,
             preprocessing={name: getattr(config, name) for name in PREPROCESSING},
             training=training,
         )
@@ -290,7 +286,7 @@ class ClassModel(EqualByValue):
         >>> dark.white, model.rescale_image(dark).white
         (1023.0, 4095.0)
         """
-        return apply_value_scale(image, self.dtype, self.black, self.white)
+        return apply_value_scale(image, ValueScale(self.dtype, self.black, self.white))
 
     def check_settings(self, config: SegmentConfig) -> None:
         """Check whether a fit of such settings can start from the model.

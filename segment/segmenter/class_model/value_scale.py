@@ -1,14 +1,14 @@
-"""Apply the value scale of a class model, what it takes for black and white, to images."""
+"""What pixel values stand for, and how those of an image are read for a class model."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from segment.core.image import Image
 
-__all__ = ["apply_value_scale", "is_one_unit"]
+__all__ = ["ValueScale", "apply_value_scale"]
 
 # Share of the pixel values that may lie beyond the model's black and white where these replace a guess.
 _MAX_SHARE_OUTSIDE = 0.01
@@ -18,17 +18,80 @@ _MAX_SHARE_OUTSIDE = 0.01
 _MAX_FLOAT_SHARE_OUTSIDE, _MAX_RANGE_FACTOR = 0.5, 10.0
 
 
-def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> Image:
+@dataclass(frozen=True)
+class ValueScale:
+    """What the pixel values of images stand for.
+
+    Attributes
+    ----------
+    dtype : {"uint8", "uint16", "float32"}
+        What the pixels are stored as.
+    black, white : float
+        The values of no and of full light.
+    is_guess : bool
+        Whether white is a guess from the largest value.
+    """
+
+    dtype: str
+    black: float
+    white: float
+    is_guess: bool = False
+
+    @classmethod
+    def from_image(cls, image: Image) -> ValueScale:
+        """Take the scale of an image.
+
+        Parameters
+        ----------
+        image : Image
+
+        Returns
+        -------
+        ValueScale
+        """
+        return cls(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
+
+    def has_unit_of(self, other: ValueScale) -> bool:
+        """Say whether equal values stand for the same in both, where black and white are guesses.
+
+        Parameters
+        ----------
+        other : ValueScale
+
+        Returns
+        -------
+        bool
+            True for pixels of one type. Also for 16-bit numbers and floats, unless the floats are shares of full light
+            or range otherwise and between ends that are no whole numbers: integers with signs are stored as the former,
+            and as the latter if one of them lies below 0.
+
+        Examples
+        --------
+        >>> numbers = ValueScale("uint16", 0, 16383)
+        >>> [numbers.has_unit_of(ValueScale("float32", *ends)) for ends in ((-30, 6200), (0, 1))]
+        [True, False]
+        """
+        if self.dtype == other.dtype:
+            return True
+        if {self.dtype, other.dtype} != {"uint16", "float32"}:
+            return False
+        whole, real = (self, other) if self.dtype == "uint16" else (other, self)
+        low, high = real.black, real.white
+        is_whole = (low, high) != (0, 1) and float(low).is_integer() and float(high).is_integer()
+        ranges = whole.white - whole.black, high - low
+        is_inside = low <= whole.black < whole.white <= high
+        return is_whole or is_inside or max(ranges) < _MAX_RANGE_FACTOR * min(ranges)
+
+
+def apply_value_scale(image: Image, scale: ValueScale) -> Image:
     """Set what the pixel values of an image mean, as in the training images of a model if that can be known.
 
     Parameters
     ----------
     image : Image
         Any image. Its pixels are not changed.
-    dtype : {"uint8", "uint16", "float32"}
-        Type of the training pixels.
-    black, white : float
-        The pixel values that stand for no and full light in the training images.
+    scale : ValueScale
+        Of the training images.
 
     Returns
     -------
@@ -50,19 +113,19 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
     >>> image = Image.from_array(np.full((4, 4), 900, np.uint16))
     >>> image.white, image.is_scale_inferred
     (1023.0, True)
-    >>> apply_value_scale(image, "uint16", 0, 4095).white
+    >>> apply_value_scale(image, ValueScale("uint16", 0, 4095)).white
     4095
-    >>> apply_value_scale(image, "uint8", 0, 255).notes[-1]
+    >>> apply_value_scale(image, ValueScale("uint8", 0, 255)).notes[-1]
     "its values from 0 to 1023 stand for the model's 0 to 255"
     """
-    if (image.black, image.white) == (black, white):
+    own, black, white = ValueScale.from_image(image), scale.black, scale.white
+    if (own.black, own.white) == (black, white):
         return image
     # Two images of one camera have one scale; an image whose white is stored in the file keeps its own.
-    own = image.pixels.dtype.name
-    if image.is_scale_inferred and is_one_unit((own, image.black, image.white), (dtype, black, white)):
+    if own.is_guess and own.has_unit_of(scale):
         share = _measure_share_outside(image, black, white)
         is_near = image.white - image.black < _MAX_RANGE_FACTOR * (white - black)
-        is_unit = "float32" in (own, dtype) and (is_near or share <= _MAX_FLOAT_SHARE_OUTSIDE)
+        is_unit = "float32" in (own.dtype, scale.dtype) and (is_near or share <= _MAX_FLOAT_SHARE_OUTSIDE)
         if share <= _MAX_SHARE_OUTSIDE or is_unit:
             note = (
                 f"its values are read on the model's scale, {black:g} to {white:g}, "
@@ -75,36 +138,6 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
             return replace(image, black=black, white=white, notes=(*image.notes, note))
     note = f"its values from {image.black:g} to {image.white:g} stand for the model's {black:g} to {white:g}"
     return replace(image, notes=(*image.notes, note))
-
-
-def is_one_unit(one: tuple[str, float, float], other: tuple[str, float, float]) -> bool:
-    """Say whether equal values stand for the same where black and white are guesses.
-
-    Parameters
-    ----------
-    one, other : tuple of (str, float, float)
-        Type of the pixels, black and white.
-
-    Returns
-    -------
-    bool
-        True for pixels of one type. Also for 16-bit numbers and floats, unless the floats are shares of full light or
-        range otherwise and between ends that are no whole numbers: integers with signs are stored as the former, and as
-        the latter if one of them lies below 0.
-
-    Examples
-    --------
-    >>> is_one_unit(("uint16", 0, 16383), ("float32", -30, 6200)), is_one_unit(("uint16", 0, 16383), ("float32", 0, 1))
-    (True, False)
-    """
-    if one[0] == other[0]:
-        return True
-    if {one[0], other[0]} != {"uint16", "float32"}:
-        return False
-    (_, black, white), (_, low, high) = (one, other) if one[0] == "uint16" else (other, one)
-    is_whole = (low, high) != (0, 1) and float(low).is_integer() and float(high).is_integer()
-    ranges = white - black, high - low
-    return is_whole or low <= black < white <= high or max(ranges) < _MAX_RANGE_FACTOR * min(ranges)
 
 
 def _measure_share_outside(image: Image, black: float, white: float) -> float:

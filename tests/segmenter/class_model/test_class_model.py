@@ -15,6 +15,7 @@ from segment.core.errors import ModelError, SettingsError
 from segment.features.color_space import FeatureSpace
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_model.value_scale import ValueScale
 
 
 @given(draw_class_models())
@@ -46,9 +47,7 @@ def test_a_model_of_a_fit_keeps_the_preprocessing_only() -> None:
         ClassMixture(expected.mixture, expected.groups),
         expected.names,
         space=FeatureSpace("rgb", 3, 0, 255),
-        dtype="uint8",
-        black=0,
-        white=255,
+        scale=ValueScale("uint8", 0, 255),
         config=segment.SegmentConfig(k=7, max_size=100, smoothness=3),
         training=expected.training,
     )

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from segment.core.image import Image
-from segment.segmenter.class_model.value_scale import apply_value_scale
+from segment.segmenter.class_model.value_scale import ValueScale, apply_value_scale
 
 
 def test_an_image_of_the_same_scale_is_returned_as_it_is() -> None:
     image = Image.from_array(np.full((4, 5, 3), 200, np.uint8))
-    assert apply_value_scale(image, "uint8", 0, 255) is image
+    assert apply_value_scale(image, ValueScale("uint8", 0, 255)) is image
 
 
 def test_a_known_scale_stays_and_is_noted() -> None:
     image = Image.from_array(np.full((4, 5, 3), 200, np.uint16), white=4095)
-    found = apply_value_scale(image, "uint16", 0, 1023)
+    found = apply_value_scale(image, ValueScale("uint16", 0, 1023))
     assert (found.black, found.white) == (0, 4095)
     assert found.notes == ("its values from 0 to 4095 stand for the model's 0 to 1023",)
 
@@ -27,7 +27,7 @@ def test_a_guessed_white_is_replaced_unless_more_than_one_percent_lies_beyond(n_
     pixels[0, :n_hot] = 8000
     image = Image.from_array(pixels)
     assert image.is_scale_inferred
-    found = apply_value_scale(image, "uint16", 0, 4095)
+    found = apply_value_scale(image, ValueScale("uint16", 0, 4095))
     assert found.white == (4095 if is_replaced else image.white) != 1023
     assert len(found.notes) == len(image.notes) + 1
     assert found.pixels is image.pixels
@@ -35,7 +35,7 @@ def test_a_guessed_white_is_replaced_unless_more_than_one_percent_lies_beyond(n_
 
 def test_a_guessed_white_of_another_type_is_kept() -> None:
     image = Image.from_array(np.full((4, 5), 900, np.uint16))
-    assert apply_value_scale(image, "uint8", 0, 255).white == image.white == 1023
+    assert apply_value_scale(image, ValueScale("uint8", 0, 255)).white == image.white == 1023
 
 
 def test_a_signed_integer_below_zero_does_not_change_what_the_others_mean() -> None:
@@ -45,7 +45,7 @@ def test_a_signed_integer_below_zero_does_not_change_what_the_others_mean() -> N
     plain, signed = Image.from_array(values), Image.from_array(below)
     assert (plain.pixels.dtype, signed.pixels.dtype) == (np.uint16, np.float32)
     for image, other in ((plain, signed), (signed, plain)):
-        found = apply_value_scale(image, other.pixels.dtype.name, other.black, other.white)
+        found = apply_value_scale(image, ValueScale.from_image(other))
         assert (found.black, found.white) == (other.black, other.white) != (image.black, image.white)
 
 
@@ -53,20 +53,20 @@ def test_a_signed_integer_below_zero_does_not_change_what_the_others_mean() -> N
 def test_a_dark_scene_of_signed_integers_is_not_stretched(high: int) -> None:
     for low, scale in ((-40, ("uint16", 0, 16383)), (3, ("float32", -167.3, 65535))):
         image = Image.from_array(np.linspace(low, high, 100).astype(np.int16).reshape(10, 10))
-        assert apply_value_scale(image, *scale).white == scale[2] != image.white
+        assert apply_value_scale(image, ValueScale(*scale)).white == scale[2] != image.white
 
 
 def test_shares_of_full_light_and_floats_in_a_much_smaller_unit_are_not_integers() -> None:
     for values in (np.linspace(0, 1, 100), np.linspace(-5.5, 40, 100)):
         image = Image.from_array(values.astype(np.float32).reshape(10, 10))
-        assert apply_value_scale(image, "uint16", 0, 16383).white == image.white
+        assert apply_value_scale(image, ValueScale("uint16", 0, 16383)).white == image.white
 
 
 @pytest.mark.parametrize(("factor", "is_replaced"), [(2, True), (9, True), (11, False)])
 def test_floats_are_in_the_unit_of_the_model_unless_they_range_much_farther(factor: float, is_replaced: bool) -> None:
     """A degree is a degree, however warm the warmest place is."""
     image = Image.from_array(np.linspace(10, 10 + factor * 30, 100, dtype=np.float32).reshape(10, 10))
-    found = apply_value_scale(image, "float32", 10, 40)
+    found = apply_value_scale(image, ValueScale("float32", 10, 40))
     assert (found.black, found.white) == ((10, 40) if is_replaced else (10, image.white))
     words = f": {100 * np.mean(image.pixels > 40):.0f} % of them lie beyond and count as black or white"
     assert (words in found.notes[-1]) == is_replaced
@@ -75,13 +75,13 @@ def test_floats_are_in_the_unit_of_the_model_unless_they_range_much_farther(fact
 def test_a_small_hot_place_does_not_change_the_unit_of_floats() -> None:
     values = np.linspace(10, 40, 100, dtype=np.float32).reshape(10, 10)
     values[0] = 900
-    found = apply_value_scale(Image.from_array(values), "float32", 10, 40)
+    found = apply_value_scale(Image.from_array(values), ValueScale("float32", 10, 40))
     assert (found.black, found.white) == (10, 40)
     assert found.notes[-1].endswith(": 10 % of them lie beyond and count as black or white")
 
 
 def test_most_values_beyond_the_model_are_taken_for_another_unit() -> None:
     celsius = np.linspace(10, 40, 100, dtype=np.float32).reshape(10, 10)
-    found = apply_value_scale(Image.from_array(celsius + 273), "float32", 10, 40)
+    found = apply_value_scale(Image.from_array(celsius + 273), ValueScale("float32", 10, 40))
     remedy = "Give values in the unit of the training images, or fit the model again"
     assert found.notes[-1].endswith(f": 100 % of them lie beyond and count as black or white. {remedy}")
