@@ -36,3 +36,15 @@ def test_a_picture_carries_the_mark_of_a_result(tmp_path: Path, suffix: str) -> 
 def test_a_transparent_picture_is_read_back() -> None:
     picture = np.array([[[9, 8, 7, 255], [0, 0, 0, 0]]], np.uint8)
     np.testing.assert_array_equal(PilImage.open(io.BytesIO(encode_picture(picture, suffix=".png"))), picture)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((7, 5), "u1"), ((300, 9), "u2"), ((9, 300), "u2"), ((600, 7, 3), "u1"), ((257, 3, 4), "u1")]
+)
+def test_png_keeps_every_value_of_each_kind_of_picture(shape: tuple[int, ...], dtype: str) -> None:
+    values = np.random.default_rng(2).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+    picture = np.concatenate([values, values[::-1]], axis=1)[:, ::2]  # not contiguous
+    content = encode_picture(picture, suffix=".png")
+    found = PilImage.open(io.BytesIO(content))
+    found.verify()  # the checksums
+    np.testing.assert_array_equal(np.asarray(PilImage.open(io.BytesIO(content))), picture)
