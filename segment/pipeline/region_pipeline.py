@@ -200,7 +200,10 @@ def _cut_hierarchy(hierarchy: RegionHierarchy, regions: int | str) -> tuple[NDAr
     if hierarchy.n_fine == 0:
         return hierarchy.cut(), ("no pixel is valid, so no pixel has a label",)
     if isinstance(regions, str):
-        return hierarchy.cut(), ()
+        labels = hierarchy.cut()
+        is_one = labels.max() == 1 and hierarchy.count(0.0) > 1
+        words = "no border is clear enough for auto: there is one region. Give --regions N, or -k for classes"
+        return labels, (words,) if is_one else ()
     # There are at least as many regions as parts of the mask, and at most as many as pixels.
     n = min(max(regions, hierarchy.n_least), hierarchy.n_fine)
     if n < regions:

@@ -284,8 +284,8 @@ def _read_pixels(stored: StoredLabels, image: Source | None, labels: object, con
     read = read_image(whole, replace(config, page=1, bands="", crop=crop, pixel_size=size))
     if (read.height, read.width) != shape:
         raise ImageError(
-            f"image: of the size of the labels, {shape[1]} x {shape[0]}; got {read.width} x {read.height}. Give the "
-            "image that was segmented, and the --crop and --page with which it was."
+            f"image (--image): of the size of the labels, {shape[1]} x {shape[0]}; got {read.width} x {read.height}. "
+            "Give the image that was segmented, and the --crop and --page with which it was."
         )
     return read if read.georeference else replace(read, georeference=stored.georeference)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
-from segment.core.errors import OutputError, SegmentError, describe_fault, printable_path
+from segment.core.errors import ImageError, OutputError, SegmentError, SettingsError, describe_fault, printable_path
 from segment.core.stages import Stage
 from segment.runs.config_files import write_config_file
 from segment.runs.job import Job
@@ -286,6 +286,10 @@ def _describe_failure(error: Exception, job: Job) -> str:
     # The message of the error names the folder only, and the reader wants to know which image has no results.
     if _is_folder_full(error):
         return f"{printable_path(job.source)}: has no results; {error}"
-    if isinstance(error, SegmentError):
-        return str(error)
-    return f"{printable_path(job.source)}: {describe_fault(error)}"
+    if not isinstance(error, SegmentError):
+        return f"{printable_path(job.source)}: {describe_fault(error)}"
+    text = str(error)
+    names = tuple(printable_path(path) for path in (job.source, *job.more_bands))
+    # Of many images, one may have other bands than a setting is for.
+    is_nameless = isinstance(error, (ImageError, SettingsError)) and not text.startswith(names)
+    return f"{names[0]}: {text}" if is_nameless else text

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import SettingsError, printable_path
 from segment.core.stages import Stage
 from segment.runs.image_job import try_job
 from segment.runs.job import Job, refuse_conflicts
@@ -86,10 +85,7 @@ def _relabel(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *
     from segment.pipeline.relabeling import relabel_classes
 
     on_stage(Stage.READ)
-    try:
-        result = relabel_classes(job.source, image, config)
-    except SettingsError as error:  # how many classes there are is another number in each file
-        raise SettingsError(f"{printable_path(job.source)}: {error}") from error
+    result = relabel_classes(job.source, image, config)
     on_stage(Stage.WRITE)
     suffix = ".jpg" if image is not None and image.suffix.lower() in (".jpg", ".jpeg") else ".png"
     paths = result.save(job.folder, stem=job.stem, suffix=suffix)

@@ -106,6 +106,16 @@ def test_more_regions_than_pixels_are_a_warning():
     assert result.warnings == ("the valid pixels are too few for 600 regions: there are 500",)
 
 
+def test_one_region_is_told_where_the_image_shows_more():
+    rows, columns = np.mgrid[:96, :96]
+    blobs = 40 + 12 * np.exp(-((rows % 24 - 12) ** 2 + (columns % 24 - 12) ** 2) / 20)
+    faint = segment.segment_regions(blobs.astype(np.uint8))
+    assert (faint.n_regions, len(faint.warnings)) == (1, 1)
+    assert faint.warnings[0].startswith("no border is clear enough for auto: there is one region. Give --regions N")
+    flat = segment.segment_regions(np.full((96, 96), 40, np.uint8))
+    assert (flat.n_regions, flat.warnings) == (1, ())
+
+
 def test_one_color_is_divided_evenly_and_told_as_one_region():
     result = segment.segment_regions(np.full((346, 462), 99, np.uint8), regions=10)
     areas = np.bincount(result.label_image.ravel())[1:]

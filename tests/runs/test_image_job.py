@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PilImage
 
 from segment.config.config import SegmentConfig
@@ -71,6 +72,16 @@ def test_a_failure_is_an_outcome_and_leaves_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.png"]
     with pytest.raises(ImageError):
         run_job(Job(tmp_path / "bad.png", tmp_path / "out", "bad"), CONFIG, debug=True)
+
+
+def test_a_failure_names_the_image(tmp_path: Path) -> None:
+    bands = np.arange(480, dtype=np.uint16).reshape(10, 12, 4)
+    tifffile.imwrite(tmp_path / "b.tif", bands, photometric="minisblack", planarconfig="contig")
+    for settings in ({"features": "lab"}, {"coherence": "region"}, {"min_region": "5mm2"}, {"bands": "7"}):
+        job = Job(tmp_path / "b.tif", tmp_path / "out", "b")
+        error = run_job(job, SegmentConfig(k=2, **settings)).error
+        assert error.count(f"{tmp_path}/b.tif: ") == 1
+        assert error.startswith(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def find_hierarchy(
     """
     if image.n_bands not in (1, 3):
         raise ImageError(
-            f"image: regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
+            f"regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
         )
     on_stage(Stage.FIND_REGIONS)
     # The same number of pixels for every large image, so that lengths are relative to the image.

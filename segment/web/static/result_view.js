@@ -28,7 +28,7 @@ export function showResult() {
   page.kept = undefined;
   $("classes").hidden = !answer.classes.length;
   $("classes-note").textContent = answer.is_sampled ? "Measured at the size of the screen; tables are exact." : "";
-  if (answer.n_regions) say(`${answer.n_regions} regions.`, "");
+  if (answer.n_regions) say(answer.n_regions === 1 ? "1 region." : `${answer.n_regions} regions.`, "");
   controls.showChosen("regions", answer.n_regions);
   controls.showChosen("k", answer.curve?.chosen);
   const features = answer.histograms.map((chart) => chart.feature);
