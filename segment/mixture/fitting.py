@@ -238,16 +238,7 @@ def _run_stages(
 
     def improve(cells: Cells, model: MixtureModel, options: EMOptions) -> Fit:
         """Run EM from a mixture."""
-        return run_em(
-            cells,
-            model,
-            prior,
-            tol=options.tol,
-            tol_step=options.tol_step,
-            max_iter=options.max_iter,
-            accelerate=options.accelerate,
-            steps=steps,
-        )
+        return run_em(cells, model, prior, **vars(options), steps=steps)
 
     # 1. Short runs from all starts. A single start has no rivals: it is only scored.
     n_short = min(_SHORT_ITERATIONS, options.max_iter) if len(starts) > 1 else 0

@@ -53,27 +53,18 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     reference.check_features(result.space, result.provenance.source)
     if result.n_classes == 0:
         return result
-    own = result.class_mixture
-    present = np.unique(own.groups)
-    distances = compute_class_distances(_pool_moments(own), _pool_moments(reference.class_mixture))
-    found = assign_pairs(distances, MAX_DISTANCE)
-    # Reference classes without a component have no distance: pairs are numbered among those that have one.
-    is_alone = found < 0
-    found[~is_alone] = np.unique(reference.groups)[found[~is_alone]]
-    absent = sorted({*range(1, reference.n_classes + 1)} - {*(found[~is_alone] + 1).tolist()})
-    found[is_alone] = reference.n_classes + np.arange(np.count_nonzero(is_alone))
-    partners = np.full(result.n_classes, -1)
-    partners[present] = found
-    n_classes = int(found.max()) + 1
+    partners = _find_partners(result.class_mixture, reference)
+    has_partner = (partners >= 0) & (partners < reference.n_classes)
+    absent = sorted({*range(1, reference.n_classes + 1)} - {*(partners[has_partner] + 1).tolist()})
+    new = (partners[partners >= reference.n_classes] + 1).tolist()
+    n_classes = int(partners.max()) + 1
     if n_classes > MAX_CLASSES:
         raise ModelError(
             f"alignment: at most {MAX_CLASSES} classes with those of the reference; got {n_classes}. Use fewer."
         )
-    order = np.argsort(partners[own.groups], kind="stable")
-    parts = None if own.parts is None else own.parts[order]
-    classes = ClassMixture(own.model.reorder(order), partners[own.groups][order], parts)
+    classes = _renumber(result.class_mixture, partners)
     numbers = np.concatenate([[0], partners + 1]).astype(result.label_image.dtype)
-    rows = {partner + 1: result.classes[label] for label, partner in zip(present, found.tolist(), strict=True)}
+    rows = {partner + 1: row for row, partner in zip(result.classes, partners.tolist(), strict=True) if partner >= 0}
     unit = result.classes[0].unit if result.classes else ""
     nothing = ClassRow(0, 0, 0.0, (), area=0.0 if unit else None, unit=unit)
     names = (*reference.names, *make_default_names(n_classes)[reference.n_classes :])[:n_classes]
@@ -86,13 +77,40 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
         label_image=numbers[result.label_image],
         class_mixture=classes,
         classes=tuple(replace(rows.get(label, nothing), label=label) for label in range(1, n_classes + 1)),
-        class_model=replace(result.class_model, mixture=classes.model, groups=classes.groups, parts=parts, names=names),
+        class_model=replace(
+            result.class_model, mixture=classes.model, groups=classes.groups, parts=classes.parts, names=names
+        ),
         color_model=reference,
         absent=tuple(absent),
-        warnings=(*warnings, *_warn_of_absent(absent, (found[is_alone] + 1).tolist(), names)),
+        warnings=(*warnings, *_warn_of_absent(absent, new, names)),
         # No command for one image alone numbers its classes like those of another.
         provenance=replace(result.provenance, command=()),
     )
+
+
+def _find_partners(classes: ClassMixture, reference: ClassModel) -> NDArray[np.intp]:
+    """Find the number from 0 that each class gets, (k,): that of its partner, or one above those of the reference.
+
+    -1 stands for a class without a component, which has no pixel.
+    """
+    pairs = assign_pairs(
+        compute_class_distances(_pool_moments(classes), _pool_moments(reference.class_mixture)), MAX_DISTANCE
+    )
+    is_alone = pairs < 0
+    # Reference classes without a component have no distance: pairs are numbered among those that have one.
+    pairs[~is_alone] = np.unique(reference.groups)[pairs[~is_alone]]
+    pairs[is_alone] = reference.n_classes + np.arange(np.count_nonzero(is_alone))
+    partners = np.full(classes.n_classes, -1)
+    partners[np.unique(classes.groups)] = pairs
+    return partners
+
+
+def _renumber(classes: ClassMixture, numbers: NDArray[np.intp]) -> ClassMixture:
+    """Give the classes these numbers from 0, (k,), and put the components in their order."""
+    groups = numbers[classes.groups]
+    order = np.argsort(groups, kind="stable")
+    parts = None if classes.parts is None else classes.parts[order]
+    return ClassMixture(classes.model.reorder(order), groups[order], parts)
 
 
 def _warn_of_absent(absent: Sequence[int], new: Sequence[int], names: Sequence[str]) -> tuple[str, ...]:

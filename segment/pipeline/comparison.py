@@ -206,15 +206,15 @@ def _segment_by_centers(
     """Segment by the centers that a method finds, and number its classes as those of the mixture."""
     k, config, space, cells = result.n_classes, result.config, features.space, features.cells
     began = perf_counter()
-    balls = _make_balls(find_centers(cells, k) if k else cells.means[:0])
-    raw = features.index.map_to_pixels(lambda colors: balls.label_cells(space.make_cells(colors)))
+    nearest = _make_nearest_center_classes(find_centers(cells, k) if k else cells.means[:0])
+    raw = features.index.map_to_pixels(lambda colors: nearest.label_cells(space.make_cells(colors)))
     seconds = perf_counter() - began
     # Classes are matched by the pixels that they share, so that the same area has the same number and color.
-    labels = _classify(balls, cells)
+    labels = _classify(nearest, cells)
     partners = match_labels(count_overlaps(_classify(result.class_mixture, cells), labels, k, cells.weights))
     numbers = np.concatenate([[0], partners + 1]).astype(np.uint8)
     # The clean-up weighs the colors of every method by the Gaussians of its own classes.
-    gaussians = _fit_class_gaussians(cells, labels, balls.model)
+    gaussians = _fit_class_gaussians(cells, labels, nearest.model)
     sizes = resolve_sizes(config, result.image.valid.shape, result.image.pixel_area)
     classes = ClassMixture(gaussians, np.arange(k))
     design_effect = measure_design_effect(classes, space, make_working_copy(result.preprocessed))
@@ -254,8 +254,8 @@ def _find_ward_centers(cells: Cells, k: int) -> Floats:
     return np.stack([coarse[labels == cluster].compute_center() for cluster in range(k)])
 
 
-def _make_balls(centers: Floats) -> ClassMixture:
-    """Make the mixture of equal balls around the centers (k, d): its most probable class has the nearest center."""
+def _make_nearest_center_classes(centers: Floats) -> ClassMixture:
+    """Make equal spherical classes around the centers (k, d): the most probable class has the nearest center."""
     k, d = centers.shape
     model = MixtureModel(np.full(k, 1 / max(k, 1)), centers, np.broadcast_to(np.eye(d), (k, d, d)), "spherical")
     return ClassMixture(model, np.arange(k))
@@ -266,10 +266,10 @@ def _classify(classes: ClassMixture, cells: Cells) -> NDArray[np.intp]:
     return classes.label_cells(cells).astype(np.intp) - 1
 
 
-def _fit_class_gaussians(cells: Cells, labels: NDArray[np.intp], balls: MixtureModel) -> MixtureModel:
-    """Fit a Gaussian to each class; a class of no cell keeps its ball at weight 0."""
-    weights = np.bincount(labels, weights=cells.weights, minlength=balls.n_components)
-    means, covariances = balls.means.copy(), np.array(balls.covariances)
+def _fit_class_gaussians(cells: Cells, labels: NDArray[np.intp], start: MixtureModel) -> MixtureModel:
+    """Fit a Gaussian to each class; a class of no cell keeps that of the start at weight 0."""
+    weights = np.bincount(labels, weights=cells.weights, minlength=start.n_components)
+    means, covariances = start.means.copy(), np.array(start.covariances)
     for number in np.flatnonzero(weights):
         part = cells[labels == number]
         means[number] = part.compute_center()

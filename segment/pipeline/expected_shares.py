@@ -31,9 +31,8 @@ MAX_SAMPLE = 2**18  # pixels of an image without regions of interest that the ex
 def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
     """Compute the share of each class that the posteriors expect: their mean over the pixels that have a label.
 
-    These are the posteriors of the spatial model without a temperature, which would pull the shares together.
-
-    It differs from the share of the labels where pixels are uncertain, and clean-up does not change it.
+    These are the posteriors of the spatial model without a temperature, which would pull the shares together. Their
+    means differ from the shares of the labels where pixels are uncertain, and clean-up does not change them.
 
     Parameters
     ----------

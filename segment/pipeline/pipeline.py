@@ -1,7 +1,7 @@
 """The stages in order: read this first.
 
 A source is loaded, preprocessed, and described by pixel features; classes are fitted to these and label the pixels; the
-labels are cleaned up. Each stage is a room of its own, which takes arrays and plain settings.
+labels are cleaned up. Each stage is a subpackage, which takes arrays and plain settings.
 """
 
 from __future__ import annotations

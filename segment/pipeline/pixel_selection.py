@@ -277,12 +277,12 @@ def _note_other_place(image: Image, place: Georeference, path: str) -> Image:
     return replace(image, notes=image.notes + notes) if notes else image
 
 
-def describe_other_place(own: Georeference, place: Georeference, path: str) -> tuple[str, ...]:
+def describe_other_place(image_place: Georeference, place: Georeference, path: str) -> tuple[str, ...]:
     """Describe that a mask or label image lies elsewhere on the earth than its image.
 
     Parameters
     ----------
-    own, place : Georeference
+    image_place, place : Georeference
         Of the image, and of the mask.
     path : str
         Of the mask.
@@ -292,11 +292,11 @@ def describe_other_place(own: Georeference, place: Georeference, path: str) -> t
     tuple of str
         A sentence without its period; none where both lie at the same place, or one of them at none.
     """
-    if not place or not own:
+    if not place or not image_place:
         return ()
-    tolerance = MIN_OVERLAP * max(1.0, abs(own.determinant) ** 0.5)
-    is_same = np.allclose(place.transform, own.transform, rtol=1e-9, atol=tolerance)
-    if is_same and (place.crs == own.crs or not place.crs or not own.crs):
+    tolerance = MIN_OVERLAP * max(1.0, abs(image_place.determinant) ** 0.5)
+    is_same = np.allclose(place.transform, image_place.transform, rtol=1e-9, atol=tolerance)
+    if is_same and (place.crs == image_place.crs or not place.crs or not image_place.crs):
         return ()
     return (
         f"{printable_path(path)} lies at another place on the earth than the image; its pixels are taken one by one",

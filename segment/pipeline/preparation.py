@@ -205,17 +205,19 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
     return _convert_to_image(source, config)
 
 
-def choose_pixel_size(config: SegmentConfig, own: PixelSize, own_area: float) -> tuple[PixelSize, tuple[str, ...]]:
+def choose_pixel_size(
+    config: SegmentConfig, file_size: PixelSize, file_area: float
+) -> tuple[PixelSize, tuple[str, ...]]:
     """Choose the size of pixels: that of the settings, if there is one, else that of the file.
 
     Parameters
     ----------
     config : SegmentConfig
         Its `pixel_size` counts.
-    own : PixelSize
-        Of the file.
-    own_area : float, square meters
-        Of a pixel by the file's own size or georeference; NaN where it says none.
+    file_size : PixelSize
+        That of the file.
+    file_area : float, square meters
+        Of a pixel by the file's size or georeference; NaN where it says none.
 
     Returns
     -------
@@ -225,9 +227,9 @@ def choose_pixel_size(config: SegmentConfig, own: PixelSize, own_area: float) ->
     """
     width, height, unit = config.pixel_sides
     if not width:
-        return own, ()
+        return file_size, ()
     size = PixelSize(width * METERS_PER_UNIT[unit], height * METERS_PER_UNIT[unit], unit)
-    share = own_area / size.area
+    share = file_area / size.area
     if not abs(share - 1) > MAX_SIZE_DIFFERENCE:
         return size, ()
     return size, (f"--pixel-size counts: by the file itself a pixel has {share:.3g} times the area",)

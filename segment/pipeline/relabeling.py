@@ -67,6 +67,8 @@ class RelabeledImage(ResultViews, EqualByValue):
         What is not as one would expect, a sentence each.
     config : SegmentConfig
         The settings.
+    absent : tuple of int
+        Empty: what asks for it also takes results that were aligned with a reference.
     old_numbers : tuple of str
         The numbers that each class has without the setting `merge`, such as ``2+3``; empty without merges.
     """
@@ -131,7 +133,7 @@ def relabel_classes(
     labels: str | PathLike[str] | ArrayLike,
     image: Source | None = None,
     config: SegmentConfig | None = None,
-    **given: Unpack[SettingArguments],
+    **settings: Unpack[SettingArguments],
 ) -> RelabeledImage:
     """Merge, name, order and recolor the classes of a label image, without a fit.
 
@@ -144,7 +146,7 @@ def relabel_classes(
         the label file holds (`crop`, `page`, `bands`, `pixel_size`, `keep_profile`), unless others are given.
     config : SegmentConfig, optional
         All settings at once.
-    **given
+    **settings
         Single settings instead: `merge`, `name`, `order`, those of output, and with an image those of loading. Numbers
         are those in `labels`, or in the new order. Classes keep their colors unless `palette` gives others.
 
@@ -168,15 +170,15 @@ def relabel_classes(
     """
     if config is None:
         # Before a file is read; how many classes it has is not known yet.
-        known = {"k": 255} if {"name", "merge"} & given.keys() else {}
-        SegmentConfig.from_values(**{**known, **given}).reject_unused_by("relabel_classes", known)
+        known = {"k": 255} if {"name", "merge"} & settings.keys() else {}
+        SegmentConfig.from_values(**{**known, **settings}).reject_unused_by("relabel_classes", known)
     else:
         config.reject_unused_by("relabel_classes", {"k": 255})  # that of the command, which cannot know it either
     stored = read_label_file(labels) if isinstance(labels, (str, PathLike)) else _make_stored(np.asarray(labels))
     k = len(stored.names)
-    has_save = config is not None or "save" in given
+    has_save = config is not None or "save" in settings
     defaults: dict[str, Any] = {"k": max(1, k), **({} if has_save else {"save": ("labels",)})}
-    config = replace(SegmentConfig.resolve(config, given, **defaults), k=max(1, k))
+    config = replace(SegmentConfig.resolve(config, settings, **defaults), k=max(1, k))
     _check_products(config, has_image=image is not None)
     _check_needs(config, has_image=image is not None)
     config = _take_reading(config, stored)

@@ -43,7 +43,7 @@ def fit_classes(
     config: SegmentConfig | None = None,
     *,
     on_stage: Callable[[Any, str], None] = lambda _source, _stage: None,
-    **given: Unpack[SettingArguments],
+    **settings: Unpack[SettingArguments],
 ) -> ClassModel:
     """Fit one set of classes to one or many images.
 
@@ -58,7 +58,7 @@ def fit_classes(
         All settings at once. Those of clean-up and output are refused: give them where the model is applied.
     on_stage : callable
         Called with each source, or an empty text for all, and the stage that begins.
-    **given
+    **settings
         Single settings instead, such as ``k=4``. `mask` and `roi`, the same for all images, may be arrays as well as
         paths.
 
@@ -88,8 +88,8 @@ def fit_classes(
     if isinstance(sources, (str, PathLike, np.ndarray, Image)) or hasattr(sources, "read"):
         kind = type(sources).__name__
         raise SettingsError(f"sources: several images; got {kind}. Give a list, such as [image], or list(stack).")
-    settings, arrays = take_arrays(given)
-    config = SegmentConfig.resolve(config, settings).reject_unused_by("fit_classes")
+    chosen, arrays = take_arrays(settings)
+    config = SegmentConfig.resolve(config, chosen).reject_unused_by("fit_classes")
     return fit_and_select(sources, config, on_stage=on_stage, arrays=arrays)[0]
 
 
@@ -135,7 +135,7 @@ def apply_classes(
     config: SegmentConfig | None = None,
     *,
     on_stage: Callable[[str], None] = lambda _: None,
-    **given: Unpack[SettingArguments],
+    **settings: Unpack[SettingArguments],
 ) -> Segmentation:
     """Find the classes of a model in another image: the same numbers, names and colors.
 
@@ -149,7 +149,7 @@ def apply_classes(
         All settings at once. Those of the fit, such as k, have their defaults or the values of the model.
     on_stage : callable
         Called with each stage as it begins.
-    **given
+    **settings
         Single settings instead, of loading, preprocessing, clean-up and output. The preprocessing is that of the fit
         where nothing is said.
 
@@ -176,8 +176,8 @@ def apply_classes(
     >>> [row.pixels for row in apply_classes(model, tuesday).classes]
     [48, 16]
     """
-    settings, arrays = take_arrays(given)
-    config = resolve_for_model(model, config, settings)
+    chosen, arrays = take_arrays(settings)
+    config = resolve_for_model(model, config, chosen)
     return label_with_model(model, source, config, on_stage=on_stage, arrays=arrays)
 
 
@@ -243,10 +243,10 @@ def label_with_model(
     Segmentation
         Its `fit` has no iterations.
     """
-    own = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
-    # These settings of the fit might contradict the model's number of classes.
-    of_fit = {name: getattr(SegmentConfig, name) for name in CLASS_NUMBER_SETTINGS}
-    config = replace(config, **of_fit, **own)
+    fit_settings = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
+    # These settings might contradict the model's number of classes.
+    usual = {name: getattr(SegmentConfig, name) for name in CLASS_NUMBER_SETTINGS}
+    config = replace(config, **usual, **fit_settings)
     n_before = model.n_classes
     model, regrouped = _regroup_model(model, config)
     clock = Stopwatch(on_stage, source)
