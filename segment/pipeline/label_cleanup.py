@@ -18,6 +18,7 @@ from segment.postprocessor.connected_regions import tally_labels
 from segment.postprocessor.postprocessor import CleanedLabels, postprocess
 from segment.preprocessor.working_copy import compute_field_step
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.calibration import compute_weight_power
 from segment.segmenter.pixel_evidence import make_color_evidence
 
 __all__ = [
@@ -127,9 +128,14 @@ class LabelCleaner:
         evidence = None
         if self.config.clean_up == "evidence" and self.classes.n_classes > 1:
             # Evidence divided by the design effect, against the field's smoothness, is evidence against the product.
-            smoothness = self.config.smoothness * self.design_effect
             evidence = make_color_evidence(
-                self.classes, self.space, image, self.shape, smoothness=smoothness, index=index
+                self.classes,
+                self.space,
+                image,
+                self.shape,
+                smoothness=self.config.smoothness * self.design_effect,
+                weight_power=compute_weight_power(self.design_effect, self.config.smoothness),
+                index=index,
             )
         # Shares of the whole image; `postprocess` takes those of what it gets.
         share = math.prod(self.shape) / max(1, raw.size)

@@ -25,6 +25,7 @@ Groups = NDArray[np.intp]
 Merges = Sequence[tuple[str, tuple[int, ...]]]
 
 TINY = np.finfo(float).tiny
+MIN_WEIGHT = 1e-6  # of a class, where its logarithm is taken: a class without pixels must not win by it
 CHUNK_PIXELS, MAX_CHUNK_VALUES = 2**16, 2**20  # whose posteriors are in memory at once, and posteriors
 
 
@@ -146,6 +147,22 @@ class ClassMixture:
             In nats.
         """
         return compute_class_log_posteriors(self.model, self.groups, cells)
+
+    def compute_log_weights(self) -> NDArray[np.float32]:
+        """Compute the logarithm of the weight of each class: log posteriors minus these are log likelihoods.
+
+        Returns
+        -------
+        ndarray of shape (k,), float32
+            In nats, at least log(1e-6).
+
+        Examples
+        --------
+        >>> model = MixtureModel(np.array([0.5, 0.5, 0.0]), np.zeros((3, 1)), np.ones((3, 1, 1)))
+        >>> ClassMixture(model, np.array([0, 0, 1])).compute_log_weights().round(2).tolist()
+        [0.0, -13.82]
+        """
+        return np.log(np.maximum(self._pool_weights_and_means()[0], MIN_WEIGHT), dtype=np.float32)
 
     def label_cells(self, cells: Cells, *, min_log_density: float = -np.inf) -> NDArray[np.uint8]:
         """Label each cell with its most probable class.

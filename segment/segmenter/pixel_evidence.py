@@ -32,6 +32,7 @@ def make_color_evidence(
     shape: tuple[int, int],
     *,
     smoothness: float,
+    weight_power: float = 1.0,
     index: ColorIndex | None = None,
 ) -> ColorEvidence:
     """Make the evidence of the pixels of an image, or of a window of it, by the colors of the classes.
@@ -49,6 +50,8 @@ def make_color_evidence(
     smoothness : float, >= 0
         Log odds in nats that neighbors of one class give a pixel, times the design effect of the whole image
         (:func:`measure_design_effect`). Raised, more is cleaned away.
+    weight_power : float, 0 to 1
+        How much the weights of the classes count at each pixel.
     index : ColorIndex, optional
         Of the image, where it is known.
 
@@ -70,8 +73,13 @@ def make_color_evidence(
     """
     pixels = image.pixels.reshape(image.height * image.width, -1)
     all_known = recall_colors(classes, space, index) if index else None
+    offsets = (weight_power - 1) * classes.compute_log_weights()
 
     def look_up(at: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Compute the log posteriors of these pixels with the power of the weights."""
+        return look_up_colors(at) + offsets
+
+    def look_up_colors(at: NDArray[np.intp]) -> NDArray[np.float32]:
         """Compute the log posteriors of each distinct color of these pixels once."""
         if all_known:
             return all_known.take(at).map_log_posteriors((len(at),)).T

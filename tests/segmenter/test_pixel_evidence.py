@@ -31,6 +31,8 @@ def test_pixels_have_the_log_posteriors_of_their_colors(rng: np.random.Generator
     cells = extract_features(image, "rgb").index
     every = cells.make_pixel_lookup(lambda some: CLASSES.compute_log_posteriors(space.make_cells(some)))
     np.testing.assert_allclose(evidence.look_up(at), every(at), rtol=1e-6)
+    likelihoods = make_color_evidence(CLASSES, space, image, (20, 30), smoothness=5.0, weight_power=0).look_up(at)
+    np.testing.assert_allclose(likelihoods, every(at) - np.log([0.3, 0.7]), rtol=1e-5)
     assert (evidence.n_classes, evidence.smoothness, evidence.scale) == (2, 5.0, 1.0)
 
 

@@ -12,6 +12,8 @@ temperature with a factor for each: 1 for classes far apart under independent no
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,7 @@ __all__ = [
     "choose_bands",
     "compute_design_effect",
     "compute_temperature",
+    "compute_weight_power",
     "measure_band_design_effect",
     "measure_neighbor_correlation",
     "measure_overlap",
@@ -34,6 +37,9 @@ Planes = NDArray[np.float32]
 
 # How many witnesses a neighborhood counts as, and the weight of overlap: chosen on labeled and synthetic images.
 WITNESSES = 10
+# Design effects up to which the weights of the classes count for nothing, and from which on they count in full. White
+# noise has 1, smoothed by a pixel 4.5 to 6; labeled images have 6.7 and more.
+MAX_WEIGHTLESS_EFFECT, MIN_WEIGHTED_EFFECT = 5.0, 7.0
 OVERLAP_WEIGHT = 6.0
 # Posteriors below this, close to the least number of single precision, are raised to it before the logarithm.
 MIN_POSTERIOR = 1.2e-38
@@ -137,6 +143,39 @@ def compute_design_effect(correlation: float) -> float:
     (1.0, 10.0)
     """
     return 1.0 + (WITNESSES - 1) * max(correlation, 0.0)
+
+
+def compute_weight_power(design_effect: float, smoothness: float) -> float:
+    """Compute how much the weights of the classes count at each pixel, beside its color and its neighbors.
+
+    Parameters
+    ----------
+    design_effect : float, >= 1
+        How many neighboring pixels count as one witness.
+    smoothness : float, >= 0
+        Log odds in nats that neighbors of one class give a pixel.
+
+    Returns
+    -------
+    float, 0 to 1
+        Power of the weights; 1 where neighbors count for nothing.
+
+    Notes
+    -----
+    Neighbors decide together, so that the weight of their class is one reason and not one for each of them. Where each
+    is a witness of its own, as in noise, counting it for each takes the border of a small class, and all of the class
+    in the end. Where they repeat each other, their colors are counted as often as the weights are.
+
+    Examples
+    --------
+    >>> [round(compute_weight_power(effect, 12.0), 3) for effect in (1.0, 6.0, 10.0)]
+    [0.0, 0.5, 1.0]
+    >>> compute_weight_power(1.0, 0.0)
+    1.0
+    """
+    share = (design_effect - MAX_WEIGHTLESS_EFFECT) / (MIN_WEIGHTED_EFFECT - MAX_WEIGHTLESS_EFFECT)
+    # Neighbors that hardly count decide little together.
+    return 1 - (1 - min(1.0, max(0.0, share))) * (1 - math.exp(-smoothness))
 
 
 def choose_bands(shape: tuple[int, int], reach: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

@@ -16,9 +16,7 @@ REACH_PIXELS = 2  # of the copy, to the farthest neighbors; the weights' standar
 STRONG_EDGE = 2.0  # change of the smoothed features from pixel to pixel, in standard deviations within a class
 
 
-def build_field(
-    copy: Image, features: NDArray[np.float32], smoothness: float, smoothness_map: NDArray[np.generic] | None = None
-) -> RandomField:
+def build_field(copy: Image, features: NDArray[np.float32], smoothness: float) -> RandomField:
     """Build the random field over the pixels of a working copy.
 
     Parameters
@@ -29,14 +27,12 @@ def build_field(
         In standard deviations within a class; strong edges in them weaken the field.
     smoothness : float, >= 0
         Log odds in nats that neighbors of one class give a pixel.
-    smoothness_map : ndarray of shape (h, w), 0 to 1, optional
-        Share of the smoothness that counts at each pixel.
 
     Returns
     -------
     RandomField
     """
-    weights = compute_pixel_weights(copy.valid, compute_edge_strengths(features, copy.valid), smoothness_map)
+    weights = compute_pixel_weights(copy.valid, compute_edge_strengths(features, copy.valid))
     return RandomField(weights, smoothness, REACH_PIXELS)
 
 

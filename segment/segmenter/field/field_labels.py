@@ -72,7 +72,7 @@ class FieldLabeler:
             self._counted = copy.valid
             if min_log_density > -np.inf:
                 self._counted = copy.valid & ~ColorIndex(copy).map_to_pixels(self._is_rejected)
-            self._design_effect = solved.measure_design_effect() if problem.facts is None else None
+            self._design_effect = solved.design_effect
             correlation = solved.measure_correlation()  # a number, so that the planes it is measured on can be freed
             self._solved = solved = replace(solved, measure_correlation=lambda: correlation)
         if copy.valid.shape != shape:

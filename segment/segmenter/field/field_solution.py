@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.calibration import measure_band_design_effect, measure_overlap
+from segment.segmenter.field.calibration import measure_overlap
 from segment.segmenter.field.few_classes import FewField
 from segment.segmenter.field.mean_field import normalize
 from segment.segmenter.field.random_field import RandomField
@@ -47,6 +47,10 @@ class FieldSolution(ABC):
         Returns the correlation of neighbors within their classes.
     is_noisy : bool
         Whether the color of a pixel alone shows little.
+    weight_power : float, 0 to 1
+        How much the weights of the classes count at each pixel.
+    design_effect : float, optional
+        That of the colors alone, for clean-up, where it was measured.
     """
 
     classes: ClassMixture
@@ -56,14 +60,12 @@ class FieldSolution(ABC):
     valid: NDArray[np.bool_]
     measure_correlation: Callable[[], float]
     is_noisy: bool
+    weight_power: float
+    design_effect: float | None
 
     def measure_overlap(self) -> float:
         """Measure the expected share of wrong labels by color alone, 0 to 1."""
         return measure_overlap(self.logs, self.valid)
-
-    def measure_design_effect(self) -> float | None:
-        """Measure the design effect of the colors alone, for clean-up; None where it cannot be measured here."""
-        return None
 
     @abstractmethod
     def draw_shares(
@@ -78,16 +80,9 @@ class FieldSolution(ABC):
 
 @dataclass(frozen=True, eq=False)
 class FullSolution(FieldSolution):
-    """All k classes at each pixel, and the whitened features."""
+    """All k classes at each pixel, in their field."""
 
     field: RandomField
-    features: Planes
-
-    def measure_design_effect(self) -> float | None:
-        """Measure the design effect of the colors alone; see :meth:`FieldSolution.measure_design_effect`."""
-        if not len(self.classes.groups) == self.classes.n_classes > 1:
-            return None
-        return measure_band_design_effect(self.features, self.logs, self.valid, self.field.reach)
 
     def draw_shares(
         self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
@@ -100,7 +95,17 @@ class FullSolution(FieldSolution):
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
-        return BilinearUpsampler(partial(_compute_values, self.field, self.q), (*self.valid.shape, len(self.q)), shape)
+        return BilinearUpsampler(self._compute_values, (*self.valid.shape, len(self.q)), shape)
+
+    def _compute_values(self, rows: slice) -> tuple[Planes, None]:
+        """Compute what is added to the log posteriors by color of all classes at the pixels of some rows, (rows, w, k).
+
+        These are the neighbor log odds, and what takes the weights of the classes back.
+        """
+        log_odds = np.ascontiguousarray(self.field.compute_log_odds_of_rows(self.q, rows).transpose(1, 2, 0))
+        if self.weight_power < 1:
+            log_odds += (self.weight_power - 1) * self.classes.compute_log_weights()
+        return log_odds, None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +142,3 @@ class FewSolution(FieldSolution):
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
         size = (*self.valid.shape, self.few.n_classes)
         return BilinearUpsampler(partial(self.few.compute_log_odds_of_rows, self.q), size, shape)
-
-
-def _compute_values(field: RandomField, q: Planes, rows: slice) -> tuple[Planes, None]:
-    """Compute the neighbor log odds of all classes, in their order, at the pixels of some rows, (rows, w, k)."""
-    return np.ascontiguousarray(field.compute_log_odds_of_rows(q, rows).transpose(1, 2, 0)), None

@@ -21,13 +21,15 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import (
     choose_bands,
     compute_design_effect,
+    compute_weight_power,
+    measure_band_design_effect,
     measure_neighbor_correlation,
     measure_residuals,
 )
 from segment.segmenter.field.edge_field import REACH_PIXELS, build_field, compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import FewSolution, FieldSolution, FullSolution
-from segment.segmenter.field.mean_field import LONG_STEPS, StepRule, exponentiate, solve_mean_field
+from segment.segmenter.field.mean_field import LONG_STEPS, StepRule, compute_posteriors, exponentiate, solve_mean_field
 from segment.segmenter.field.noise_level import are_planes_noisy
 from segment.segmenter.field.random_field import RandomField
 from segment.segmenter.field.smoothed_start import smooth_likelihoods
@@ -59,11 +61,14 @@ class FieldFacts:
         Of deviations from the mean of the class with those of the neighbors.
     overlap : float, 0 to 1
         Expected share of wrong labels by color alone.
+    weight_power : float, 0 to 1
+        How much the weights of the classes count at each pixel.
     """
 
     is_noisy: bool
     correlation: float
     overlap: float
+    weight_power: float
 
 
 def find_borders(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -102,8 +107,6 @@ class FieldProblem:
     smoothness : float, >= 0
         Log odds in nats that neighbors of one class give a pixel; raised, regions get larger and rounder. See
         :class:`segment.segmenter.field.random_field.RandomField`.
-    smoothness_map : array_like of shape (H, W), 0 to 1, optional
-        Share of the smoothness that counts at each pixel of the image.
     known_index : ColorIndex, optional
         Of the working copy, where it is known.
     facts : FieldFacts, optional
@@ -117,7 +120,6 @@ class FieldProblem:
     space: FeatureSpace
     copy: Image
     smoothness: float
-    smoothness_map: NDArray[np.generic] | None = None
     known_index: ColorIndex | None = None
     facts: FieldFacts | None = None
     steps: StepRule = LONG_STEPS
@@ -185,12 +187,7 @@ class FieldProblem:
         -------
         RandomField
         """
-        smoothness_map = self.smoothness_map
-        if smoothness_map is not None:
-            cv2, size = load_cv2(), (self.copy.width, self.copy.height)
-            values = np.asarray(smoothness_map, dtype=np.float32)
-            smoothness_map = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
-        return build_field(self.copy, features, self.smoothness, smoothness_map)
+        return build_field(self.copy, features, self.smoothness)
 
 
 def measure_field_facts(problem: FieldProblem) -> FieldFacts:
@@ -206,9 +203,9 @@ def measure_field_facts(problem: FieldProblem) -> FieldFacts:
     FieldFacts
     """
     if problem.classes.model.n_components == 0:
-        return FieldFacts(is_noisy=False, correlation=0.0, overlap=0.0)
+        return FieldFacts(is_noisy=False, correlation=0.0, overlap=0.0, weight_power=1.0)
     solved = solve_field(problem)
-    return FieldFacts(solved.is_noisy, solved.measure_correlation(), solved.measure_overlap())
+    return FieldFacts(solved.is_noisy, solved.measure_correlation(), solved.measure_overlap(), solved.weight_power)
 
 
 def solve_field(problem: FieldProblem) -> FieldSolution:
@@ -244,7 +241,7 @@ def _solve_few(problem: FieldProblem) -> FewSolution | None:
     look_up = index.make_pixel_lookup(
         lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=True
     )
-    return FewSolution(classes, q, logs, labels, valid, measure_correlation, False, few, look_up)
+    return FewSolution(classes, q, logs, labels, valid, measure_correlation, False, 1.0, None, few, look_up)
 
 
 def _solve_all(problem: FieldProblem) -> FullSolution:
@@ -255,21 +252,36 @@ def _solve_all(problem: FieldProblem) -> FullSolution:
     else:
         logs, features = _look_up_planes(problem, classes.compute_log_posteriors)
     field = problem.build_field(features)
-    is_noisy = problem.is_noisy(features)
+    is_noisy, log_weights = problem.is_noisy(features), classes.compute_log_weights()[:, None, None]
+    weight_power, design_effect = _choose_weight_power(problem, field, features, logs)
+    has_full_weights = weight_power == 1
+    evidence = logs if has_full_weights else logs + (weight_power - 1) * log_weights
     if is_noisy:
         # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
-        weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=classes.n_classes)
-        first = smooth_likelihoods(logs, weights.astype(np.float64), valid)
+        first = smooth_likelihoods(logs - log_weights, valid)
     else:
-        first = exponentiate(logs)
+        first = exponentiate(logs) if has_full_weights else compute_posteriors(evidence)
     steps = problem.steps
     q = solve_mean_field(
-        logs, field, n_iter=steps.max_steps, start=first, tol=problem.find_tol(steps), length=steps.length
+        evidence, field, n_iter=steps.max_steps, start=first, tol=problem.find_tol(steps), length=steps.length
     )
     best = find_highest_plane(q)
     measure_correlation = _prepare_correlation(problem, best, features)
-    labels = _restore_small_things(problem, q, logs, best, measure_correlation)
-    return FullSolution(classes, q, logs, labels, valid, measure_correlation, is_noisy, field, features)
+    labels = _restore_small_things(problem, q, evidence, best, measure_correlation)
+    facts = (is_noisy, weight_power, design_effect)
+    return FullSolution(classes, q, logs, labels, valid, measure_correlation, *facts, field)
+
+
+def _choose_weight_power(
+    problem: FieldProblem, field: RandomField, features: Planes, logs: Planes
+) -> tuple[float, float | None]:
+    """Choose how much the weights of the classes count; returned with it is the design effect, where it is measured."""
+    if problem.facts is not None:
+        return problem.facts.weight_power, None
+    if problem.classes.n_classes < len(problem.classes.groups):  # what a class has of two colors is no texture
+        return 1.0, None
+    design_effect = measure_band_design_effect(features, logs, problem.copy.valid, field.reach)
+    return compute_weight_power(design_effect, problem.smoothness), design_effect
 
 
 def _look_up_planes(problem: FieldProblem, describe: Callable[[Cells], Planes]) -> tuple[Planes, Planes]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,9 +138,7 @@ class RandomField:
         return q[:, top : rows.start], q[:, rows.stop : bottom]
 
 
-def compute_pixel_weights(
-    valid: NDArray[np.bool_], edges: Planes | None = None, smoothness_map: NDArray[Any] | None = None
-) -> Planes:
+def compute_pixel_weights(valid: NDArray[np.bool_], edges: Planes | None = None) -> Planes:
     """Compute the weight of each pixel in the random field.
 
     Parameters
@@ -150,19 +147,11 @@ def compute_pixel_weights(
         Pixels that count. All others have weight 0.
     edges : ndarray of shape (H, W), float32, >= 0, optional
         Squared strength of the edge at each pixel: one of 1 halves the weight, a stronger one lessens it more.
-    smoothness_map : array_like of shape (H, W), 0 to 1, optional
-        Smoothness at each pixel as a share of that of the field: between two neighbors it is the geometric mean of
-        theirs.
 
     Returns
     -------
     ndarray of shape (H, W), float32, 0 to 1
         For :class:`RandomField`.
-
-    Raises
-    ------
-    SettingsError
-        If the map has another shape or values beyond 0 to 1.
 
     Examples
     --------
@@ -174,12 +163,6 @@ def compute_pixel_weights(
     weights = valid.astype(np.float32)
     if edges is not None:
         weights /= 1 + edges
-    if smoothness_map is not None:
-        shares = np.asarray(smoothness_map, dtype=np.float32)
-        if shares.shape != valid.shape or not ((shares >= 0) & (shares <= 1)).all():
-            raise SettingsError(f"smoothness_map: numbers from 0 to 1 of shape {valid.shape}; got others.")
-        # The field multiplies the weights of both neighbors, so each takes the square root.
-        weights *= np.sqrt(shares)
     return weights
 
 

@@ -163,15 +163,13 @@ def smooth_planes(planes: Planes, valid: NDArray[np.bool_], sigma: float) -> Pla
     return smooth
 
 
-def smooth_likelihoods(log_posteriors: Planes, class_weights: NDArray[np.float64], valid: NDArray[np.bool_]) -> Planes:
+def smooth_likelihoods(log_likelihoods: Planes, valid: NDArray[np.bool_]) -> Planes:
     """Compute first posteriors of noisy pixels, as if all neighbors of a pixel were of its class.
 
     Parameters
     ----------
-    log_posteriors : ndarray of shape (k, h, w), float32
-        Of the classes at each pixel by its features alone, in nats.
-    class_weights : ndarray of shape (k,), float64
-        Share of each class in the pixels.
+    log_likelihoods : ndarray of shape (k, h, w), float32
+        Of the classes at each pixel by its features alone, in nats, up to a number that all classes share.
     valid : ndarray of shape (h, w), bool
         Pixels that count.
 
@@ -182,16 +180,11 @@ def smooth_likelihoods(log_posteriors: Planes, class_weights: NDArray[np.float64
 
     Notes
     -----
-    Posteriors are proportional to the weight of the class times its likelihood in the neighborhood: the exponential of
-    the Gaussian-smoothed log likelihoods times the number of pixels that the filter averages over.
+    Posteriors are proportional to the likelihood of the class in the neighborhood: the exponential of the
+    Gaussian-smoothed log likelihoods times the number of pixels that the filter averages over.
     """
-    log_weights = np.log(np.maximum(class_weights, np.finfo(np.float32).tiny)).astype(np.float32)[:, None, None]
-    logs = np.empty_like(log_posteriors)
-    # Plane by plane: of many classes, one more array of all planes would be much of the memory of a run.
-    for number, (plane, log_weight) in enumerate(zip(log_posteriors, log_weights, strict=True)):
-        # Log posterior minus log weight is the log likelihood, up to a number that is the same for all classes.
-        (likelihoods,) = smooth_planes(plane[None] - log_weight, valid, NEIGHBORHOOD_SIGMA)
-        logs[number] = np.float32(NEIGHBORHOOD_PIXELS) * likelihoods + log_weight
+    logs = smooth_planes(log_likelihoods, valid, NEIGHBORHOOD_SIGMA)
+    logs *= np.float32(NEIGHBORHOOD_PIXELS)
     return compute_posteriors(logs, out=logs)
 
 

@@ -12,10 +12,6 @@ from PIL import Image as PilImage
 from scipy.ndimage import gaussian_filter
 
 import segment
-from segment.features.color_index import ColorIndex
-from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.field_labels import FieldLabeler
-from segment.segmenter.field.field_solver import FieldProblem
 
 Planes = NDArray[np.float32]
 
@@ -30,7 +26,7 @@ def draw_noisy_areas(seed: int, size: int = 80, sigma: float = 0.2) -> tuple[Pla
 
 def test_the_field_removes_noise() -> None:
     image, truth = draw_noisy_areas(0)
-    plain = segment.segment_image(image, k=4, spatial="none").label_image
+    plain = segment.segment_image(image, k=4, spatial="none", clean_up="none").label_image
     found = segment.segment_image(image, k=4)
     bare = segment.segment_image(image, k=4, clean_up="none").label_image
     assert np.mean(found.label_image - 1 != truth) < 0.03 < np.mean(plain - 1 != truth)
@@ -130,18 +126,3 @@ def test_one_class_or_one_valid_pixel_is_enough() -> None:
     varied = np.random.default_rng(0).integers(0, 255, (20, 30), dtype=np.uint8)
     result = segment.segment_image(segment.Image.from_array(varied, valid=alone), k=4)
     np.testing.assert_array_equal(result.label_image, alone)
-
-
-def test_a_map_of_the_smoothness_switches_the_field_off_in_places(photograph: NDArray[np.uint8]) -> None:
-    result = segment.segment_image(photograph[::8, ::8], k=4)
-    preprocessed = result.preprocessed
-    smoothness_map = np.ones(preprocessed.valid.shape)
-    smoothness_map[:, 80:] = 0
-    classes = ClassMixture(result.model, result.groups)
-    problem = FieldProblem(classes, result.space, preprocessed, 12.0, smoothness_map)
-    found = FieldLabeler(problem, preprocessed.valid.shape).label(preprocessed).label_image
-    by_color = ColorIndex(preprocessed).map_to_pixels(
-        lambda colors: result.model.predict(result.space.make_cells(colors)) + 1
-    )
-    np.testing.assert_array_equal(found[:, 80:], by_color[:, 80:])
-    assert np.mean(found[:, :80] != by_color[:, :80]) > 0.002

@@ -26,13 +26,10 @@ def test_neighbors_all_of_one_class_give_the_smoothness() -> None:
     assert field.compute_neighbor_log_odds(np.ones((1, 9, 9), np.float32))[0, 4, 4] == pytest.approx(7, rel=1e-5)
 
 
-def test_edges_and_a_smoothness_map_lower_the_weights() -> None:
+def test_edges_lower_the_weights() -> None:
     valid = np.ones((2, 2), bool)
     edges = np.array([[0, 1], [3, 0]], np.float32)
     np.testing.assert_allclose(compute_pixel_weights(valid, edges), [[1, 0.5], [0.25, 1]])
-    np.testing.assert_allclose(compute_pixel_weights(valid, None, np.full((2, 2), 0.25)), 0.5)
-    with pytest.raises(SettingsError, match=r"smoothness_map: numbers from 0 to 1 of shape \(2, 2\)"):
-        compute_pixel_weights(valid, None, np.ones((3, 2)))
 
 
 @pytest.mark.parametrize(

@@ -71,4 +71,4 @@ def test_classes_that_are_merged_have_the_sum_of_their_shares(rng: np.random.Gen
     assert sky.expected_share_sd == pytest.approx(parts[2].expected_share_sd, rel=1e-12)
     # Pixels in doubt between the two are not in doubt about the whole.
     assert land.expected_share_sd == pytest.approx(sky.expected_share_sd, rel=1e-3)
-    assert land.expected_share_sd < parts[1].expected_share_sd
+    assert land.expected_share_sd < parts[0].expected_share_sd + parts[1].expected_share_sd

@@ -42,18 +42,9 @@ def test_first_posteriors_follow_the_neighborhood_and_not_the_pixel() -> None:
     logs = np.zeros((2, 15, 15), dtype=np.float32)
     logs[0], logs[1] = -0.5, -1.0
     logs[:, 7, 7] = (-1.5, -0.3)  # one pixel that prefers the other class
-    weights = np.array([0.5, 0.5])
-    first = smooth_likelihoods(logs, weights, np.ones((15, 15), dtype=bool))
+    first = smooth_likelihoods(logs, np.ones((15, 15), dtype=bool))
     assert compute_posteriors(logs)[1, 7, 7] > 0.5 > first[1, 7, 7]
     np.testing.assert_allclose(first.sum(axis=0), 1, atol=1e-6)
-
-
-def test_weights_count_once_and_not_for_each_neighbor() -> None:
-    weights = np.array([0.9, 0.1])
-    # The features say nothing: the posterior of a pixel is the weights, and that of its neighborhood as well.
-    logs = np.log(weights).astype(np.float32)[:, None, None] * np.ones((2, 9, 9), np.float32)
-    first = smooth_likelihoods(logs, weights, np.ones((9, 9), dtype=bool))
-    np.testing.assert_allclose(first[:, 4, 4], weights, atol=1e-5)
 
 
 def test_without_neighbors_the_likelihood_is_the_density() -> None:
