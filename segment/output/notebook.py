@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,9 @@ from segment.output.pictures.encoding import encode_picture
 from segment.output.tables import format_area, format_expected_share, format_number, format_share
 
 if TYPE_CHECKING:
-    from segment.pipeline.result import Segmentation
-    from segment.pipeline.result_views import LabelViews
+    from segment.pipeline.comparison import Comparison
+    from segment.pipeline.exploration import Exploration
+    from segment.pipeline.result_views import LabelViews, ResultViews
 
 __all__ = ["encode_notebook_png", "render_notebook_html"]
 
@@ -25,12 +27,12 @@ MAX_ROWS = 12  # of the table
 _CELL = "text-align:right;padding:1px 10px"
 
 
-def encode_notebook_png(result: LabelViews) -> bytes:
+def encode_notebook_png(result: LabelViews | Comparison | Exploration) -> bytes:
     """Encode the panel of a result in a size that suits a notebook.
 
     Parameters
     ----------
-    result : Segmentation or RegionSegmentation
+    result : Segmentation, RegionSegmentation, Comparison or Exploration
         A segmented image.
 
     Returns
@@ -41,12 +43,12 @@ def encode_notebook_png(result: LabelViews) -> bytes:
     return encode_picture(_draw_small_panel(result), suffix=".png")
 
 
-def render_notebook_html(result: Segmentation) -> str:
+def render_notebook_html(result: ResultViews) -> str:
     """Render the panel of a result and a short table of its classes.
 
     Parameters
     ----------
-    result : Segmentation
+    result : Segmentation or RelabeledImage
         A segmented image.
 
     Returns
@@ -57,7 +59,7 @@ def render_notebook_html(result: Segmentation) -> str:
     picture = base64.b64encode(encode_picture(_draw_small_panel(result), suffix=".jpg")).decode()
     title = escape(repr(result).strip("<>"))
     area = [f"area in {result.image.grid.unit}\u00b2"] if result.image.grid else []
-    expected = ["expected share"] if result.calibration else []
+    expected = ["expected share"] if _has_expected(result) else []
     names = ("", "class", "name", "pixels", *area, "share", *expected, "mean")
     heads = "".join(f'<th style="{_CELL}">{head}</th>' for head in names)
     rows = [_render_row(result, label) for label in range(1, min(result.k, MAX_ROWS) + 1)]
@@ -71,19 +73,24 @@ def render_notebook_html(result: Segmentation) -> str:
     )
 
 
-def _render_row(result: Segmentation, label: int) -> str:
+def _render_row(result: ResultViews, label: int) -> str:
     """Render the row of a class."""
     row = result.classes[label - 1]
     swatch = f'<span style="background:{format_hex_color(result.colors[label - 1])}">&emsp;</span>'
     mean = " ".join(map(format_number, row.mean)) or "-"
     area = () if row.area is None else (format_area(row.area),)
     about = format_expected_share(row.expected_share, row.expected_share_sd).replace("+-", "\u00b1")
-    expected = (about,) if result.calibration else ()
+    expected = (about,) if _has_expected(result) else ()
     cells = (swatch, str(label), escape(row.name), f"{row.pixels}", *area, format_share(row.share), *expected, mean)
     return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
 
 
-def _draw_small_panel(result: LabelViews) -> NDArray[np.uint8]:
+def _has_expected(result: ResultViews) -> bool:
+    """Whether there are expected shares, which labels alone do not have."""
+    return any(not math.isnan(row.expected_share) for row in result.classes)
+
+
+def _draw_small_panel(result: LabelViews | Comparison | Exploration) -> NDArray[np.uint8]:
     """Draw the panel of a result, shrunk to the width of a notebook."""
     panel = result.panel()
     height, width = panel.shape[:2]

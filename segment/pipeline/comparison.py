@@ -90,7 +90,9 @@ class Comparison(EqualByValue):
     methods: tuple[Method, ...]
 
     def __repr__(self) -> str:
-        return f"<Comparison of {', '.join(method.name for method in self.methods)}: {self.result!r}>"
+        name = f" of {self.result.image.file_name}" if self.result.image.file_name else ""
+        methods = (f"{method.name} {method.agreement:.2f}" for method in self.methods[:-1])
+        return f"<Comparison{name}, k = {self.result.k}: agreement of {', '.join(methods)}>"
 
     def panel(self) -> NDArray[np.uint8]:
         """Draw the original and the three segmentations with their titles and a legend.
@@ -103,6 +105,9 @@ class Comparison(EqualByValue):
             RGB, sized for a screen.
         """
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_comparison(self))
+
+    def _repr_png_(self) -> bytes:
+        return cast(bytes, load_output("notebook").encode_notebook_png(self))
 
     def save(
         self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png", overwrite: bool = False

@@ -48,7 +48,8 @@ class Exploration(EqualByValue):
 
     def __repr__(self) -> str:
         numbers = ", ".join(str(result.config.k) for result in self.results)
-        return f"<Exploration of {self.results[0].image!r}: k = {numbers}; {self.selection.chosen} would be chosen>"
+        name = f" of {self.results[0].image.file_name}" if self.results[0].image.file_name else ""
+        return f"<Exploration{name}: k = {numbers}; {self.selection.chosen} would be chosen>"
 
     @property
     def chosen(self) -> Segmentation:

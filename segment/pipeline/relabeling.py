@@ -67,6 +67,8 @@ class RelabeledImage(ResultViews, EqualByValue):
         What is not as one would expect, a sentence each.
     config : SegmentConfig
         The settings.
+    has_image : bool
+        Whether `image` is the one that was segmented; else tables have no colors.
     absent : tuple of int
         Empty: what asks for it also takes results that were aligned with a reference.
     old_numbers : tuple of str
@@ -80,6 +82,7 @@ class RelabeledImage(ResultViews, EqualByValue):
     classes: tuple[ClassRow, ...]
     warnings: tuple[str, ...]
     config: SegmentConfig
+    has_image: bool = True
     absent: tuple[int, ...] = ()
     old_numbers: tuple[str, ...] = ()
 
@@ -102,6 +105,18 @@ class RelabeledImage(ResultViews, EqualByValue):
     def mean_colors(self) -> Picture:
         """The mean color of each class in the image: (k, 3)."""
         return cast(Picture, load_output("result_pictures").compute_mean_colors(self))
+
+    def panel(self) -> Picture:
+        """Draw the image and the labels beside each other with a legend; without the image the labels alone.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
+        if self.has_image:
+            return super().panel()
+        return cast(Picture, load_output("pictures.panels").draw_labels(self.label_image, self.legend()))
 
     def shapes(self) -> Any:
         """Trace the outlines of the classes; done once."""
@@ -126,7 +141,11 @@ class RelabeledImage(ResultViews, EqualByValue):
 
     @cached_property
     def _measurements(self) -> Any:
-        return load_output("result_tables").measure_label_image(self, {})
+        tables = load_output("result_tables").measure_label_image(self, {})
+        if self.has_image:
+            return tables
+        colors = ("mean_", "deviation_")
+        return [{name: table[name] for name in table if not name.startswith(colors)} for table in tables]
 
 
 def relabel_classes(
@@ -191,6 +210,8 @@ def relabel_classes(
     label_image = numbers[stored.label_image]
     found = tabulate_classes(label_image, clip_floats(shown), len(new.names))
     named = [replace(row, name=name) for row, name in zip(found, new.names, strict=True)]
+    if image is None:
+        named = [replace(row, mean=()) for row in named]
     result = RelabeledImage(
         image=shown,
         label_image=label_image,
@@ -203,6 +224,7 @@ def relabel_classes(
         + warn_of_absent_classes(config, new.names)
         + warn_of_kept_coordinates(config, shown.georeference),
         config=config,
+        has_image=image is not None,
     )
     return replace(result, class_colors=_choose_colors(result, stored, new), old_numbers=new.classes.old_numbers)
 

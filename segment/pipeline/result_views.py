@@ -213,6 +213,7 @@ class LabelViews:
 class ResultViews(LabelViews):
     """What every result with classes shows of itself, beside its labels."""
 
+    warnings: tuple[str, ...]
     classes: tuple[ClassRow, ...]
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -92,8 +91,7 @@ def _relabel(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *
     return Outcome(
         job,
         tuple(paths),
-        # Without the image there are no mean colors.
-        result.classes if image is not None else tuple(replace(row, mean=()) for row in result.classes),
+        result.classes,
         list_colors(result.colors),
         changed=math.nan,
         warnings=result.warnings + warn_of_lost_georeference(result),

@@ -152,6 +152,12 @@ def test_a_notebook_shows_a_panel_and_a_table(quadrants: np.ndarray) -> None:
     assert many._repr_html_().count("<tr>") == 14
     assert "and 8 more" in many._repr_html_()
     segment.segment_image(make_empty_image())._repr_html_()
+    # Labels without an image have neither colors nor expected shares.
+    alone = segment.relabel_classes(result.labels)
+    assert alone._repr_html_().count("<td") == 2 * len(("color", "class", "name", "pixels", "share", "mean"))
+    assert alone.panel().size < result.panel().size
+    assert not [name for name in alone.class_table() if name.startswith(("mean_", "deviation_"))]
+    assert segment.compare_image(quadrants, k=2, n_init=1)._repr_png_()[:4] == b"\x89PNG"
 
 
 def test_pandas_gets_the_tables(result: segment.Segmentation) -> None:

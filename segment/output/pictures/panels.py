@@ -21,7 +21,7 @@ from segment.output.pictures.scaling import (
     stretch_for_display,
 )
 
-__all__ = ["draw_methods", "draw_regions_beside", "draw_side_by_side", "draw_thumbnails", "scale_pair"]
+__all__ = ["draw_labels", "draw_methods", "draw_regions_beside", "draw_side_by_side", "draw_thumbnails", "scale_pair"]
 
 # Largest width and height, in pixels.
 _ROOM_BESIDE = (960, 900)  # of each of two pictures beside each other
@@ -54,6 +54,27 @@ def draw_side_by_side(
         RGB, at most about 2000 pixels wide however large the image is.
     """
     return _draw_panel(image, [(pluralize(len(entries), "class"), label_image)], entries, title)
+
+
+def draw_labels(label_image: NDArray[np.integer], entries: Legend) -> Picture:
+    """Draw segments alone, where there is no original, with a legend.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers 0..k
+        0 is no label and shown as a checkerboard.
+    entries : sequence of k (str, (r, g, b))
+        Text and color of each class.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, at most about 1600 pixels wide.
+    """
+    height, width = label_image.shape
+    colors = np.array([color for _, color in entries], dtype=np.uint8).reshape(-1, 3)
+    segments = scale_labels(label_image, colors, fit_size(height, width, _ROOM_BELOW))
+    return draw_sheet([(pluralize(len(entries), "class"), segments)], 1, entries)
 
 
 def draw_methods(image: Image, segmentations: Sequence[tuple[str, NDArray[np.integer]]], colors: Picture) -> Picture:
