@@ -36,6 +36,7 @@ from segment.cli.terminal import Status, print_message
 from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import SettingsError, printable_path
+from segment.runs.class_source import ClassSource
 from segment.runs.config_files import write_config_file
 from segment.runs.image_job import compare_job, explore_job, run_job
 from segment.runs.job import plan_jobs
@@ -221,11 +222,11 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
     """
     from segment.segmenter.class_model.storage import load_class_model
 
-    classes = load_class_model(model)
+    found = load_class_model(model)
     # The model's own settings are the defaults.
-    config = make_config("apply", options, **classes.settings)
+    config = make_config("apply", options, **found.settings)
     jobs = plan_jobs(inputs, output, config, also_read=(model, *list_selection_paths(config)))
-    return run_jobs(jobs, config, partial(run_job, model=classes), debug=debug, as_json=as_json)
+    return run_jobs(jobs, config, partial(run_job, classes=ClassSource(found)), debug=debug, as_json=as_json)
 
 
 @cli.command(
@@ -372,7 +373,7 @@ def _segment_images(
         also_read = (*(() if start is None else (start,)), *list_selection_paths(config))
         jobs = plan_jobs(inputs, output, config, also_read=also_read)
     note = describe_default_k(options, config, model)
-    work = partial(run_job, model=model, adapt=True)
+    work = partial(run_job, classes=ClassSource(model, adapt=True))
     return run_jobs(jobs, config, work, debug=debug, as_json=as_json, note=note)
 
 

@@ -16,6 +16,7 @@ from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import ImageError, OutputError, SegmentError, SettingsError, describe_fault, printable_path
 from segment.core.stages import Stage
+from segment.runs.class_source import ClassSource
 from segment.runs.config_files import write_config_file
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
@@ -24,8 +25,6 @@ from segment.runs.result_outcome import describe_choice, describe_result, warn_o
 if TYPE_CHECKING:
     from segment.loader.loader import LoadedFile
     from segment.pipeline.exploration import Exploration
-    from segment.segmenter.class_model.class_model import ClassModel
-
 __all__ = ["compare_job", "explore_job", "run_job", "try_job"]
 
 
@@ -34,6 +33,7 @@ _FOLDER_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 # In the order in which they are needed; GIF is needed by Pillow before it saves anything.
 _FITTING = ("segment.pipeline.pipeline", "cv2", "numpy.random")
 _DRAWING = ("segment.output.label_formats", "PIL.PngImagePlugin", "PIL.GifImagePlugin", "PIL.ImageDraw")
+OWN_CLASSES = ClassSource()
 Work = Callable[[Job, SegmentConfig, Callable[[str], None]], Outcome]
 
 
@@ -41,9 +41,7 @@ def run_job(
     job: Job,
     config: SegmentConfig,
     *,
-    model: ClassModel | None = None,
-    adapt: bool = False,
-    reference: ClassModel | None = None,
+    classes: ClassSource = OWN_CLASSES,
     on_stage: Callable[[str], None] = lambda _: None,
     with_shares: bool = False,
     debug: bool = False,
@@ -56,12 +54,8 @@ def run_job(
         The image, and where its results go.
     config : SegmentConfig
         All settings.
-    model : ClassModel, optional
-        Classes to find, or with `adapt` to start the fit from.
-    adapt : bool
-        Whether the classes are fitted to the image.
-    reference : ClassModel, optional
-        The classes get the numbers, names and colors of the classes of this model.
+    classes : ClassSource
+        Where the classes come from.
     on_stage : callable
         Called with the text of each stage when it begins.
     with_shares : bool
@@ -74,7 +68,7 @@ def run_job(
     Outcome
         The files and the class table, or why the image failed.
     """
-    segment_classes = partial(_segment_classes, model=model, adapt=adapt, reference=reference, with_shares=with_shares)
+    segment_classes = partial(_segment_classes, classes=classes, with_shares=with_shares)
     return try_job(job, config, segment_classes if config.regions == 0 else _segment_regions, on_stage, debug)
 
 
@@ -169,32 +163,32 @@ def _segment_classes(
     config: SegmentConfig,
     on_stage: Callable[[str], None],
     *,
-    model: ClassModel | None,
-    adapt: bool,
-    reference: ClassModel | None,
+    classes: ClassSource,
     with_shares: bool,
 ) -> Outcome:
     """Segment an image into classes."""
+    # Classes that are adapted to the image are its own.
+    model = None if classes.adapt else classes.model
     if job.n_pages:
         from segment.runs.page_job import segment_job_pages
 
-        return segment_job_pages(job, config, on_stage, None if adapt else model, with_shares=with_shares)
+        return segment_job_pages(job, config, on_stage, model, with_shares=with_shares)
     source = _read_source(job, config, on_stage)
     # Two ways to classes: fitted to this image, perhaps from a start, or found as a model has them.
-    if model is None or adapt:
+    if model is None:
         from segment.pipeline.pipeline import segment_image
 
-        result = segment_image(source, config, start=model, on_stage=on_stage)
+        result = segment_image(source, config, start=classes.model, on_stage=on_stage)
     else:
         from segment.pipeline.shared_classes import label_with_model
 
         result = label_with_model(model, source, config, on_stage=on_stage)
-    if reference is not None:
+    if classes.reference is not None:
         from segment.pipeline.alignment import align_classes
 
-        result = align_classes(result, reference)
-    # Classes that were adapted to the image are its own, so there is nothing to drift from.
-    shared = reference or (None if adapt else model)
+        result = align_classes(result, classes.reference)
+    # An image drifts from classes that it shares with others, not from its own.
+    shared = classes.reference or model
     on_stage(Stage.WRITE)
     # Results that were written count, whatever fails afterwards; so the table is made of what is in memory.
     paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)

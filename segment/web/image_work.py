@@ -32,6 +32,7 @@ from segment.output.pictures.scaling import convert_to_rgb, stretch_for_display
 from segment.pipeline.region_pipeline import RegionSegmentation
 from segment.pipeline.result import Segmentation
 from segment.preprocessor.preprocessor import shrink
+from segment.runs.class_source import ClassSource
 from segment.runs.image_job import run_job
 from segment.runs.job import plan_jobs
 from segment.segmenter.class_model.storage import load_class_model
@@ -201,9 +202,9 @@ def make_products(path: Path, config: SegmentConfig, model: str) -> tuple[dict[s
     output = Path(f"results-{secrets.token_hex(4)}")
     try:
         (job,) = plan_jobs([source], output, config)
-        classes = load_class_model(model) if model else None
+        classes = ClassSource(load_class_model(model) if model else None)
         # The very function of the command, so that the files are the same.
-        outcome = run_job(job, config, model=classes)
+        outcome = run_job(job, config, classes=classes)
         if outcome.error:
             raise (OutputError if outcome.is_stuck else ImageError)(outcome.error)
         return {path.name: path.read_bytes() for path in outcome.paths}, outcome.warnings

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, SegmentError, printable_path
 from segment.runs.batch.folder_workers import Workers
+from segment.runs.class_source import ClassSource
 from segment.runs.fingerprint import compute_fingerprint, stat_file
 from segment.runs.selection_files import SelectionHashes
 from segment.runs.workers.lost_tasks import TaskLost
@@ -23,45 +24,9 @@ if TYPE_CHECKING:
     from segment.segmenter.class_model.class_model import ClassModel
     from segment.segmenter.class_model.value_scale import ValueScale
 
-__all__ = ["SHARED_MODEL", "ClassPlan", "ClassSource"]
+__all__ = ["SHARED_MODEL", "ClassPlan"]
 
 SHARED_MODEL = "segment_model.json"
-
-
-@dataclass(frozen=True)
-class ClassSource:
-    """Where each image of a folder gets its classes from, with the models that are needed.
-
-    Attributes
-    ----------
-    model : ClassModel, optional
-        Classes to find, or with `adapt` to start the fit from.
-    adapt : bool
-        Whether the classes are fitted to each image.
-    reference : ClassModel, optional
-        The image's own classes get the numbers, names and colors of the classes of this model.
-    key : str
-        The same for a shared model of the same images and settings; empty without one.
-    choice : str
-        Which number of classes was chosen for a shared model and why; empty where it was given, or chosen by an earlier
-        run.
-    """
-
-    model: ClassModel | None = None
-    adapt: bool = False
-    reference: ClassModel | None = None
-    key: str = ""
-    choice: str = ""
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether the model was fitted to the images with the settings of the run."""
-        return bool(self.key) and self.reference is None
-
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """All that decides the classes, as text."""
-        return (*(model.to_json() if model else "" for model in (self.model, self.reference)), str(self.adapt))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,13 +167,7 @@ def _read_image(task: _ReadTask, *, config: SegmentConfig) -> ImagePart | None:
     from segment.pipeline.multi_image_fit import collect_part
 
     try:
-        return collect_part(
-            task.source,
-            config=config,
-            number=task.number,
-            n_images=task.n_images,
-            scale=task.scale,
-        )
+        return collect_part(task.source, config=config, number=task.number, n_images=task.n_images, scale=task.scale)
     except (SegmentError, MemoryError):
         return None
 

@@ -31,8 +31,7 @@ def write_coco_file(journal: Journal, names: Sequence[str]) -> None:
     OutputError
         If the file cannot be written.
     """
-    known = [name for name in names if name in journal]
-    if next(_iterate_documents(journal, known), None) is None:
+    if next(_iterate_documents(journal, names), None) is None:
         return
     images: list[dict[str, Any]] = []
     categories: dict[str, int] = {}
@@ -40,7 +39,7 @@ def write_coco_file(journal: Journal, names: Sequence[str]) -> None:
         # The masks are written as they are read, so those of one image are in memory at a time.
         file.write('{"annotations": [')
         number = 0
-        for name, document in _iterate_documents(journal, known):
+        for name, document in _iterate_documents(journal, names):
             (image,) = document["images"]
             images.append({**image, "id": len(images) + 1, "file_name": name})
             numbers = {

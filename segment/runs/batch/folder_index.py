@@ -41,7 +41,7 @@ def write_index(journal: Journal, names: Sequence[str]) -> Path:
     OutputError
         If the page cannot be written.
     """
-    rows = list(journal.iterate_rows([name for name in names if name in journal]))
+    rows = list(journal.iterate_rows(names))
     entries = [_build_entry(row) for row in rows]
     # Columns have the names of the classes only where all images have the same classes.
     class_names = {tuple(item["name"] for item in row["classes"]) for row in rows if row["classes"]}

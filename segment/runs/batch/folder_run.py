@@ -21,7 +21,7 @@ from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing, remove_abandoned
 from segment.core.errors import ImageError, OutputError, pluralize, printable_path
 from segment.core.version import __version__
-from segment.runs.batch.class_plan import SHARED_MODEL, ClassPlan, ClassSource
+from segment.runs.batch.class_plan import SHARED_MODEL, ClassPlan
 from segment.runs.batch.coco_file import write_coco_file
 from segment.runs.batch.folder_search import FolderImages, UnreadImage, find_images
 from segment.runs.batch.folder_workers import Workers, start_workers
@@ -33,6 +33,7 @@ from segment.runs.batch.outcome_order import report_in_order
 from segment.runs.batch.resume import ResumeState
 from segment.runs.batch.share_table import write_share_table
 from segment.runs.batch.task_feed import TaskFeed
+from segment.runs.class_source import ClassSource
 from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
 from segment.runs.selection_files import check_selection_files, list_selection_paths, make_selection_absolute

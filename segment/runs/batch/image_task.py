@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import printable_path
-from segment.runs.batch.class_plan import ClassSource
+from segment.runs.class_source import ClassSource
 from segment.runs.fingerprint import compute_fingerprint, stat_file
 from segment.runs.image_job import run_job
 from segment.runs.job import Job
@@ -70,9 +70,7 @@ def run_image_task(task: ImageTask, *, config: SegmentConfig, classes: ClassSour
     outcome = run_job(
         job,
         config.for_ready_classes() if classes.is_shared else config,
-        model=classes.model,
-        adapt=classes.adapt,
-        reference=classes.reference,
+        classes=classes,
         with_shares=True,
         debug=debug,
     )

@@ -136,7 +136,7 @@ class Journal:
         Parameters
         ----------
         names : iterable of str
-            Images that have a row.
+            Images, of which those without a row are left out.
 
         Yields
         ------
@@ -144,7 +144,7 @@ class Journal:
             In the order of the names, without images that were only begun.
         """
         with self._path.open("rb") as file:
-            for name in names:
+            for name in filter(self.__contains__, names):
                 file.seek(self._positions[name])
                 row = json.loads(file.readline())
                 if "status" in row:

@@ -18,7 +18,7 @@ from segment.output.tables import escape_formula
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.manifest_rows import MANIFEST, MODEL_FILES, TABLE, Row
 
-__all__ = ["open_replacement", "write_manifest"]
+__all__ = ["format_cell", "open_replacement", "write_manifest"]
 
 _COLUMNS = ("input", "status", "error", "warnings", "seconds", "drift", "uncertainty", "sha256", "settings", "outputs")
 
@@ -41,12 +41,11 @@ def write_manifest(journal: Journal, names: Sequence[str]) -> None:
     OutputError
         If a file cannot be written. The journal still has all rows.
     """
-    known = [name for name in names if name in journal]
     with open_replacement(journal.folder / MANIFEST) as file:
-        for row in itertools.chain(journal.iterate_rows(known), _iterate_gone_rows(journal, names)):
+        for row in itertools.chain(journal.iterate_rows(names), _iterate_gone_rows(journal, names)):
             file.write(json.dumps(row) + "\n")
     with open_replacement(journal.folder / TABLE) as file:
-        _write_table(file, lambda: journal.iterate_rows(known))
+        _write_table(file, lambda: journal.iterate_rows(names))
 
 
 def _iterate_gone_rows(journal: Journal, names: Sequence[str]) -> Iterator[Row]:
@@ -72,11 +71,11 @@ def _write_table(file: IO[str], iterate_rows: Callable[[], Iterable[Row]]) -> No
     table = csv.writer(file)
     columns = [_name_column(label, known) for label, known in enumerate(names, start=1)]
     area_columns = ["area_unit", *(f"area_{column}" for column in columns)] if has_areas else []
-    table.writerow(map(_format_cell, [*_COLUMNS, *(f"share_{column}" for column in columns), *area_columns]))
+    table.writerow(map(format_cell, [*_COLUMNS, *(f"share_{column}" for column in columns), *area_columns]))
     for row in iterate_rows():
         outputs = " ".join(output["file"] for output in row["outputs"])
         texts = {**row, "warnings": "; ".join(row["warnings"]), "outputs": outputs}
-        cells = [_format_cell(texts[column]) for column in _COLUMNS]
+        cells = [format_cell(texts[column]) for column in _COLUMNS]
         # A class that does not count, or that the image lacks, has an empty cell.
         shares = ["" if item["share"] is None else f"{item['share']:.6f}" for item in row["classes"]]
         areas = [item.get("unit", "") for item in row["classes"][:1]] + [item.get("area") for item in row["classes"]]
@@ -90,8 +89,18 @@ def _name_column(label: int, names: set[str]) -> str:
     return str(label) if others or name == make_default_name(label) else name
 
 
-def _format_cell(value: object) -> object:
-    """Format a value so that a spreadsheet takes it for text or a number, never for a formula."""
+def format_cell(value: object) -> object:
+    """Format a value so that a spreadsheet takes it for text or a number, never for a formula.
+
+    Parameters
+    ----------
+    value : object
+        None for what is not known.
+
+    Returns
+    -------
+    object
+    """
     if value is None:
         return ""
     return escape_formula(value) if isinstance(value, str) else value

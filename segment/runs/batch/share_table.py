@@ -6,9 +6,8 @@ import csv
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from segment.output.tables import escape_formula
 from segment.runs.batch.journal import Journal
-from segment.runs.batch.manifest import open_replacement
+from segment.runs.batch.manifest import format_cell, open_replacement
 
 __all__ = ["SHARES", "write_share_table"]
 
@@ -36,20 +35,19 @@ def write_share_table(journal: Journal, names: Sequence[str]) -> None:
     OutputError
         If the file cannot be written.
     """
-    known = [name for name in names if name in journal]
     # Read twice, because the columns of mean colors depend on all images; so one row is in memory at a time.
     channels: dict[str, None] = {}
-    for _, share in _iterate_shares(journal, known):
+    for _, share in _iterate_shares(journal, names):
         channels |= dict.fromkeys(_name_means(share))
     if not channels:
         return
     with open_replacement(journal.folder / SHARES) as file:
         table = csv.writer(file)
         table.writerow(["input", "acquired", "page", *_COLUMNS, *channels])
-        for row, share in _iterate_shares(journal, known):
+        for row, share in _iterate_shares(journal, names):
             means = dict(zip(_name_means(share), share["mean"], strict=True)) if share["mean"] else {}
             cells = [row["input"], row["acquired"], share["page"] or None, *(share[column] for column in _COLUMNS)]
-            table.writerow(map(_format_cell, [*cells, *(means.get(channel) for channel in channels)]))
+            table.writerow(map(format_cell, [*cells, *(means.get(channel) for channel in channels)]))
 
 
 def _iterate_shares(journal: Journal, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -63,10 +61,3 @@ def _name_means(share: dict[str, Any]) -> tuple[str, ...]:
     """Name the columns of the mean color of an image, as its own tables do."""
     n = len(share["mean"])
     return tuple(f"mean_{name}" for name in _CHANNELS.get(n) or (f"band_{i}" for i in range(1, n + 1)))
-
-
-def _format_cell(value: object) -> object:
-    """Format a value so that a spreadsheet takes text for text; nothing for what is not known."""
-    if value is None:
-        return ""
-    return escape_formula(value) if isinstance(value, str) else value

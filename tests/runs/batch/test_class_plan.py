@@ -16,8 +16,9 @@ from PIL import Image as PilImage
 from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError
 from segment.pipeline.pipeline import segment_image
-from segment.runs.batch.class_plan import SHARED_MODEL, ClassPlan, ClassSource
+from segment.runs.batch.class_plan import SHARED_MODEL, ClassPlan
 from segment.runs.batch.folder_workers import start_workers
+from segment.runs.class_source import ClassSource
 from segment.segmenter.class_model.storage import load_class_model
 
 CONFIG = SegmentConfig(k=2, n_init=1, spatial="none")

@@ -10,8 +10,8 @@ from PIL import Image as PilImage
 
 from segment.config.config import SegmentConfig
 from segment.runs.batch import image_task
-from segment.runs.batch.class_plan import ClassSource
 from segment.runs.batch.image_task import ImageTask, describe_lost_task, prepare_retry, run_image_task
+from segment.runs.class_source import ClassSource
 from segment.runs.fingerprint import compute_fingerprint
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
