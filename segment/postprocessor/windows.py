@@ -20,8 +20,8 @@ MAX_RUNS, PIXELS_PER_RUN = 2**19, 9
 # Clean-up by evidence has a sum for each class and run. This many may be in memory at once: `MAX_SUMS` in small images,
 # `SUMS_PER_PIXEL` for each pixel of large ones.
 MAX_SUMS, SUMS_PER_PIXEL = 2**24, 2
-# The sums of this many classes, beyond the first ones, take about as much memory as a run: two runs and more make a part
-# that has sums. Windows that are smaller overlap more, and take longer.
+# The sums of this many classes, beyond the first ones, take about as much memory as a run: two runs and more make one
+# part that has sums. Windows that are smaller overlap more, and take longer.
 FREE_CLASSES, CLASSES_AS_RUN = 8, 112
 CHUNK_PIXELS = 2**18
 UNDECIDED_STEPS = 16  # pixels that clean-up follows undecided pixels, nearly always
