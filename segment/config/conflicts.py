@@ -198,6 +198,21 @@ def _check_labels(config: SettingValues) -> None:
                 f"{option} (--{option}): each of the classes 1 to {max_label} at most once; got {twice[0]} twice. "
                 "Leave one out."
             )
+    _check_names_of_merges(config)
+
+
+def _check_names_of_merges(config: SettingValues) -> None:
+    """Refuse a name for a class that is a part of another one: nothing would have it."""
+    named = {label for label, _ in config.namings}
+    for name, labels in config.merges:
+        # A merge without a name of its own has that of its lowest class.
+        lost = sorted(named & set(labels) - (set() if name else {min(labels)}))
+        if lost:
+            raise SettingsError(
+                f"name (--name): classes that are left after --merge; got {lost[0]}, a part of "
+                f"{name or '+'.join(map(str, sorted(labels)))}. Name what is merged: --merge NAME="
+                f"{','.join(map(str, labels))}."
+            )
 
 
 def _check_palette(config: SettingValues) -> None:

@@ -61,6 +61,8 @@ def test_naming_a_class_that_does_not_exist_warns() -> None:
         ({"name": ("1= ",)}, "names written CLASS=NAME"),
         ({"name": ("1=a\x1bb",)}, "names written CLASS=NAME"),
         ({"name": ("1=a", "1=b")}, "at most once; got 1"),
+        ({"merge": ("2,3",), "name": ("3=a",)}, r"left after --merge; got 3, a part of 2\+3\. Name what is merged"),
+        ({"merge": ("land=2,3",), "name": ("2=a",)}, "left after --merge; got 2, a part of land"),
         ({"name": ("1=a", "2=a")}, "a name of its own for each class"),
         ({"name": ("1=class 2",)}, "a name of its own for each class"),
         ({"name": ("0=a",)}, "names written CLASS=NAME"),
