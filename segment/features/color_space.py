@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.packed_matrices import pack, unpack
+from segment.preprocessor.preprocessor import LUMA
 
 __all__ = ["FEATURES", "FeatureSpace"]
 
@@ -34,8 +35,6 @@ _RGB_TO_WHITE = _RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)
 _F_TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
 # RGB to luma and two color differences (ITU-R BT.601).
 _OPPONENT = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-# Luma of ITU-R BT.709, as in scikit-image's rgb2gray.
-_LUMA = np.array([0.2125, 0.7154, 0.0721])
 MAX_BANDS = 64
 # Colors transformed at once: they stay in the processor's cache.
 CHUNK_COLORS = 8192
@@ -159,7 +158,7 @@ class FeatureSpace:
         """
         if self.n_channels not in (1, 3):
             raise SettingsError(f"seed_color (--seed-color): only for gray or RGB; got {self.n_channels} bands.")
-        light = rgb / 255.0 if self.n_channels == 3 else (rgb / 255.0) @ _LUMA[:, None]
+        light = rgb / 255.0 if self.n_channels == 3 else (rgb / 255.0) @ LUMA[:, None]
         levels = np.clip(np.rint(self.black + light * (self.white - self.black)), 0, self.white)
         return self.make_cells(levels.astype(np.int64)).means
 
@@ -244,7 +243,7 @@ class FeatureSpace:
             return features[:, 2] - np.hypot(features[:, 0], features[:, 1]) / 2
         if features.shape[1] != 3:
             return np.asarray(features.mean(axis=1))
-        return np.asarray(features @ _LUMA)
+        return np.asarray(features @ LUMA)
 
     def compute_hue(self, features: Floats) -> Floats:
         """Compute the hue angle, for sorting classes.
@@ -287,9 +286,9 @@ def _transform_to_rgb(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Flo
 
 def _transform_to_intensity(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     """Transform colors (n_channels, m) to luma in 0..255; see the other transforms."""
-    # J is the row 255 * _LUMA.
-    intensity = 255.0 * (_LUMA @ levels[colors])[None]
-    return intensity, np.full_like(intensity, 255.0**2 * (_LUMA**2).sum())
+    # J is the row 255 * LUMA.
+    intensity = 255.0 * (LUMA @ levels[colors])[None]
+    return intensity, np.full_like(intensity, 255.0**2 * (LUMA**2).sum())
 
 
 def _transform_to_hsv(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:

@@ -28,6 +28,7 @@ __all__ = [
     "count_values",
     "describe_mask",
     "find_stem_file",
+    "read_head",
     "read_interest",
     "read_mask",
 ]
@@ -181,7 +182,7 @@ def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> 
         If it cannot be read, has no pixel that holds data, or has other pages than the image; one line that begins with
         the path.
     """
-    head = _read_head(path)
+    head = read_head(path)
     if head.startswith(_NUMPY):
         return MaskFile(_reduce_channels(_read_array(path) != 0))
     number, notes = _choose_page(path, page)
@@ -294,7 +295,7 @@ def read_interest(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE)
     ImageError
         If it cannot be read, or has no region; one line that begins with the path.
     """
-    head = _read_head(path)
+    head = read_head(path)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return read_polygons(path)
     place = NOWHERE
@@ -322,8 +323,23 @@ def read_interest(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE)
         raise ImageError(f"{shown}: {error}") from error
 
 
-def _read_head(path: str) -> bytes:
-    """Read the first bytes of a file; nothing of anything else, which `load_image` refuses by its own rule."""
+def read_head(path: str) -> bytes:
+    """Read the first bytes of a file.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    bytes
+        At most 64; none of what is no regular file, which :func:`segment.load_image` refuses by its own rule.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be opened.
+    """
     try:
         if not os.path.isfile(path):  # noqa: PTH113
             return b""

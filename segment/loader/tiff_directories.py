@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-__all__ = ["MAX_DIRECTORIES", "find_full_page", "identify_raw", "iterate_directories"]
+__all__ = ["MAX_DIRECTORIES", "find_full_page", "identify_raw", "iterate_directories", "read_tiff_header"]
 
 # Pages and subpages that are visited, and entries of each: far more than a camera writes.
 MAX_DIRECTORIES = 256
@@ -99,17 +99,42 @@ def find_full_page(stream: BinaryIO) -> int:
     return next((offset for offset, kind in kinds if not kind[0] & 5), 0)
 
 
-def _walk(stream: BinaryIO) -> Iterator[tuple[int, Directory]]:
-    """Yield where each page and subpage begins, and its tags."""
+def read_tiff_header(stream: BinaryIO) -> tuple[str, bool, int]:
+    r"""Read the first bytes of a TIFF.
+
+    Parameters
+    ----------
+    stream : binary file
+        A TIFF or BigTIFF. Read from its beginning.
+
+    Returns
+    -------
+    order : {"<", ">"}
+        The order of bytes, as :mod:`struct` writes it.
+    is_big : bool
+        Whether it is a BigTIFF (version 43), which has wider numbers than a TIFF (version 42).
+    first : int
+        Where the first page begins; 0 in a file that ends before it says so.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> read_tiff_header(BytesIO(b"II*\0\x08\0\0\0"))
+    ('<', False, 8)
+    """
     stream.seek(0)
     head = stream.read(16)
-    order = "<" if head.startswith(b"II") else ">"
-    # BigTIFF (version 43) has wider numbers than TIFF (version 42).
-    is_big = head[2:4] in (b"+\0", b"\0+")
+    order, is_big = "<" if head.startswith(b"II") else ">", head[2:4] in (b"+\0", b"\0+")
     try:
         (first,) = struct.unpack_from(order + ("Q" if is_big else "I"), head, 8 if is_big else 4)
     except struct.error:
-        return
+        first = 0
+    return order, is_big, first
+
+
+def _walk(stream: BinaryIO) -> Iterator[tuple[int, Directory]]:
+    """Yield where each page and subpage begins, and its tags."""
+    order, is_big, first = read_tiff_header(stream)
     waiting, visited = [first], set[int]()
     while waiting and len(visited) < MAX_DIRECTORIES:
         offset = waiting.pop()

@@ -21,6 +21,7 @@ from segment.core.threads import IMPORT_LOCK
 
 __all__ = [
     "DENOISERS",
+    "LUMA",
     "clip_floats",
     "compute_shrunk_shape",
     "denoise",
@@ -32,8 +33,8 @@ __all__ = [
 
 DENOISERS = ("none", "gaussian", "median", "bilateral")
 
-# Luma of ITU-R BT.709, as in scikit-image's rgb2gray.
-_LUMA = np.array([[0.2125, 0.7154, 0.0721]])
+LUMA = np.array([0.2125, 0.7154, 0.0721])
+"""Weights of red, green and blue in luma (ITU-R BT.709), as in scikit-image's rgb2gray."""
 
 # The bilateral filter takes differences beyond this share of the range from black to white for edges.
 _EDGE_SHARE = 0.1
@@ -193,7 +194,7 @@ def to_grayscale(image: Image) -> Image:
         raise SettingsError(
             f"greyscale (--greyscale): of one or three bands; got {image.n_bands}. Choose some with --bands."
         )
-    gray = load_cv2().transform(image.pixels, _LUMA)
+    gray = load_cv2().transform(image.pixels, LUMA[None])
     return _replace_pixels(image, gray.reshape(image.pixels.shape[:2]), image.valid)
 
 

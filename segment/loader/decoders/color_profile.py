@@ -180,32 +180,38 @@ def describe_unused_profile(profile: bytes) -> tuple[str, ...]:
     return (f"the colors are not converted from the profile {name} to sRGB: 'segment run' does that",)
 
 
-def convert_cmyk_picture(picture: PillowImage, profile: bytes | None) -> tuple[PillowImage, tuple[str, ...]]:
+def convert_cmyk_picture(
+    picture: PillowImage, profile: bytes | None
+) -> tuple[PillowImage, bytes | None, tuple[str, ...]]:
     """Convert a picture of inks to sRGB by its color profile.
 
     Parameters
     ----------
     picture : PIL.Image.Image
-        A loaded picture of mode CMYK.
+        A loaded picture. One that is not of mode CMYK is left as it is.
     profile : bytes or None
-        An ICC profile for CMYK.
+        An ICC profile for its mode.
 
     Returns
     -------
     picture : PIL.Image.Image
         RGB, or the same picture where the profile cannot be used.
+    profile : bytes or None
+        What is left to be applied: nothing of a picture of inks.
     notes : tuple of str
         What a user should know.
     """
+    if picture.mode != "CMYK":
+        return picture, profile, ()
     if profile is None:
-        return picture, ()
+        return picture, None, ()
     try:
         mode, name, _ = _describe_profile(profile)
         if mode != "CMYK":
-            return picture, ("the color profile is not used: it is not for CMYK",)
-        return _apply(_build_transform(profile, mode), picture), (_write_note(name),)
+            return picture, None, ("the color profile is not used: it is not for CMYK",)
+        return _apply(_build_transform(profile, mode), picture), None, (_write_note(name),)
     except Exception:  # a damaged profile must not prevent reading the pixels
-        return picture, (DAMAGED_PROFILE_NOTE,)
+        return picture, None, (DAMAGED_PROFILE_NOTE,)
 
 
 def _write_note(name: str) -> str:

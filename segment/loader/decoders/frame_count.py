@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from segment.core.errors import ImageError
+from segment.loader.tiff_directories import read_tiff_header
 
 __all__ = ["MAX_FRAMES", "TiffPage", "count_gif_frames", "count_webp_frames", "iterate_webp_chunks", "list_tiff_pages"]
 
@@ -190,17 +191,12 @@ def list_tiff_pages(stream: BinaryIO) -> list[TiffPage]:
     >>> list_tiff_pages(BytesIO(b"II*\0" + (8).to_bytes(4, "little") + page))
     [TiffPage(index=0, kind=0, size=(0, 0), description=b'', resolution=(0.0, 0.0), offset=8)]
     """
-    stream.seek(0)
-    head = stream.read(16)
-    order = "<" if head.startswith(b"II") else ">"
-    # A page is the number of its entries, the entries, and the offset of the next page. BigTIFF (version 43) has wider
-    # numbers than TIFF (version 42).
-    is_big = head[2:4] in (b"+\0", b"\0+")
+    order, is_big, offset = read_tiff_header(stream)
+    # A page is the number of its entries, the entries, and the offset of the next page.
     count_code, link_code, entry_bytes = ("Q", "Q", 20) if is_big else ("H", "I", 12)
     pages: list[TiffPage] = []
     visited: set[int] = set()
     try:
-        (offset,) = struct.unpack_from(order + link_code, head, 8 if is_big else 4)
         while offset and offset not in visited and len(visited) < MAX_FRAMES:
             stream.seek(offset)
             (entries,) = struct.unpack(order + count_code, stream.read(struct.calcsize(count_code)))

@@ -81,9 +81,8 @@ def read_picture(picture: PillowImage, *, keep_profile: bool = False) -> Picture
         orientation, profile = read_orientation(picture), get_profile(picture) if has_profile else None
         box = getattr(picture, "dispose_extent", None) if picture.format == "GIF" else None
         key = picture.info.get("transparency")
-        if picture.mode == "CMYK":
-            picture, profile_notes = convert_cmyk_picture(picture, profile)
-            notes, profile = (*notes, *profile_notes), None
+        picture, profile, profile_notes = convert_cmyk_picture(picture, profile)
+        notes += profile_notes
         array, valid = convert_to_arrays(picture)
     except (OSError, ValueError, SyntaxError) as error:
         raise ImageError(

@@ -208,9 +208,8 @@ def read_with_plugin(
     stream, options, format_ = source.stream, source.options, picture.format
     orientation = read_orientation(picture)
     profile = None if options.keep_profile else get_profile(picture) if source.profile is None else source.profile
-    if picture.mode == "CMYK":
-        picture, profile_notes = convert_cmyk_picture(picture, profile)
-        notes, profile = (*notes, *profile_notes), None
+    picture, profile, profile_notes = convert_cmyk_picture(picture, profile)
+    notes += profile_notes
     array, valid = convert_to_arrays(picture)
     if format_ == "PNG":
         array, valid = finish_png(stream, picture, array, valid, is_truncated)

@@ -197,12 +197,10 @@ def _decode_with_pillow(
     bands = range(1, max(_convert_to_tuple(tags.get(_SAMPLES, 1))) + 1)
     notes += describe_stored_scales(tags.get(GDAL_METADATA), bands)
     profile = None if options.keep_profile else get_profile(picture)
-    if picture.mode == "CMYK":
-        converted, profile_notes = convert_cmyk_picture(picture, profile)
-        (array, valid), profile, notes = convert_to_arrays(converted), None, notes + profile_notes
-    else:
-        array, valid = convert_to_arrays(picture)
-    del picture  # frees its copy of the pixels
+    converted, profile, profile_notes = convert_cmyk_picture(picture, profile)
+    array, valid = convert_to_arrays(converted)
+    notes += profile_notes
+    del picture, converted  # frees their copies of the pixels
     has_alpha = array.ndim == 3 and array.shape[2] in (2, 4)
     samples = stored if stored is not None else array[..., :-1] if has_alpha else array
     valid = valid & mask_nodata(samples, tags.get(_NODATA))

@@ -54,7 +54,7 @@ from segment.runs.rasters.working_copy import assemble_copy, is_scattered, make_
 from segment.runs.rasters.writer import create_label_raster
 from segment.runs.selection_files import list_selection_paths, make_selection_absolute
 from segment.runs.workers.dask_client import Cluster
-from segment.segmenter.class_fitting import fit_image_classes
+from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.field_solver import FieldProblem
@@ -261,11 +261,25 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         cells, notes = _count_colors(run).make_cells()
         min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
     run.on_stage(RasterStage.SOLVE_FIELD)
+    label = _make_field_labeler(run, unmerged, space, copy, min_log_density)
+    return _measure_classes(run, copy, fitted, space, label, notes)
+
+
+def _measure_classes(
+    run: RasterRun,
+    copy: Image,
+    fitted: FittedClasses,
+    space: FeatureSpace,
+    label: Callable[[Image, Window, WindowPart], LabeledPixels],
+    notes: tuple[str, ...],
+) -> RasterClasses:
+    """Measure on the copy what clean-up and warnings need to know of the classes."""
+    unmerged = fitted.classes.unmerged
     return RasterClasses(
         fitted,
         space,
-        _make_field_labeler(run, unmerged, space, copy, min_log_density),
-        choose_spatial_type(config).explain_empty_class(config),
+        label,
+        choose_spatial_type(run.config).explain_empty_class(run.config),
         _warn_of_flat_border(run.raster, copy) + notes,
         measure_design_effect(unmerged, space, copy),
         warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
@@ -305,15 +319,11 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
 
     # Where each color is counted, the label of each is looked up in a table.
     find_labels = colors.counts.make_lookup(label_colors) if colors.is_exact else label_colors
-    return RasterClasses(
-        fitted,
-        space,
-        lambda image, *_: LabeledPixels(ColorIndex(image).map_to_pixels(find_labels)),
-        choose_spatial_type(config).explain_empty_class(config),
-        _warn_of_flat_border(run.raster, copy) + notes,
-        measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
-    )
+
+    def label(image: Image, *_: object) -> LabeledPixels:
+        return LabeledPixels(ColorIndex(image).map_to_pixels(find_labels))
+
+    return _measure_classes(run, copy, fitted, space, label, notes)
 
 
 def _count_colors(run: RasterRun) -> ColorSum:

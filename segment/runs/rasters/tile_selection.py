@@ -15,7 +15,7 @@ from segment.core.errors import ImageError, describe_os_error, printable_path
 from segment.core.float_range import MAX_FLOAT_VALUE
 from segment.core.float_scale import NODATA_VALUES
 from segment.core.interest import RegionsOfInterest
-from segment.loader.mask_files import MaskFile, read_interest, read_mask
+from segment.loader.mask_files import MaskFile, read_head, read_interest, read_mask
 from segment.loader.polygon_files import PolygonFile
 from segment.preprocessor.interest import Circle, label_polygons, make_circle
 from segment.preprocessor.masking import find_nodata
@@ -194,13 +194,7 @@ def is_tiff(path: str) -> bool:
     -------
     bool
     """
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123  a path may hold any bytes
-            return file.read(4) in _TIFF
-    except (OSError, ValueError) as error:
-        raise ImageError(
-            f"{printable_path(path)}: cannot be opened; {describe_os_error(error)}. Check the path and its permissions."
-        ) from error
+    return read_head(path)[:4] in _TIFF
 
 
 def read_file_window(path: str, window: Window | None, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -148,7 +148,7 @@ def test_inks_are_converted_by_their_profile():
         if PIL.__version__ < "11.3"
         else PIL.Image.frombytes("CMYK", (3, 1), inks.tobytes())
     )
-    converted, notes = convert_cmyk_picture(picture, CMYK)
+    converted, _, notes = convert_cmyk_picture(picture, CMYK)
     assert notes == (NOTE,)
     pixels = np.asarray(converted)[0].astype(int)
     # White, the middle gray of CIELAB, and a cyan that sRGB has not.
@@ -200,7 +200,7 @@ def test_profile_for_other_pixels_is_said():
         assert words in colors.notes[0]
     picture = PIL.Image.new("CMYK", (2, 2))
     assert convert_cmyk_picture(picture, SRGB)[0] is picture
-    assert "not for CMYK" in convert_cmyk_picture(picture, SRGB)[1][0]
+    assert "not for CMYK" in convert_cmyk_picture(picture, SRGB)[2][0]
     floats = PICTURE.astype(np.float32)
     assert "float32" in convert_to_srgb(floats, WIDE_RGB).notes[0]
 

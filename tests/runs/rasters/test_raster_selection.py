@@ -121,7 +121,7 @@ def test_the_circle_of_a_picture_is_found(tmp_path: Path, rng: np.random.Generat
         ({"mask": "small.tif"}, "small.tif: a mask has the size of its image, 70 x 50 pixels; got 4 x 3"),
         ({"mask": "small.npy"}, "small.npy: a mask has the size of its image, 70 x 50 pixels; got 4 x 3"),
         ({"mask": "empty.tif"}, "empty.tif: a mask has pixels that are not zero; got none"),
-        ({"mask": "nothing.tif"}, "nothing.tif: cannot be opened"),
+        ({"mask": "nothing.tif"}, "nothing.tif: the file cannot be opened"),
         ({"roi": "empty.tif"}, "labels that are not 0; got none"),
         ({"roi": "a.tif"}, "one number for each pixel; got 3 channels"),
         ({"roi": "far.geojson"}, "region of interest '1': lies on the image; got no pixel there"),

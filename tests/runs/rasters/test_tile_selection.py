@@ -10,7 +10,7 @@ import pytest
 
 from segment.core.errors import ImageError
 from segment.preprocessor.interest import make_circle, make_grid
-from segment.runs.rasters.tile_selection import EVERYTHING, is_tiff, number_labels, read_file_window
+from segment.runs.rasters.tile_selection import EVERYTHING, is_tiff, load_mask, number_labels, read_file_window
 from segment.runs.rasters.tiles import Window
 
 SHAPE = (20, 30)
@@ -64,7 +64,7 @@ def test_files_of_another_size_or_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="the file is damaged"):
         read_file_window(str(tmp_path / "bad.tif"), None, (4, 6))
     with pytest.raises(ImageError, match="cannot be opened"):
-        is_tiff(str(tmp_path / "nothing.tif"))
+        load_mask(str(tmp_path / "nothing.tif"), (4, 6))
 
 
 def test_a_transparent_pixel_of_a_mask_does_not_count(tmp_path: Path) -> None:
