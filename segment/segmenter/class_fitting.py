@@ -195,6 +195,10 @@ def _continue_fit(
     """Continue the fit with the neighbors; also return the mean log density of the cells, 0 where there are none."""
     if not len(data.cells):
         return classes, 0.0
+    # Where each class is one color, as in a scan of black and white, neighbors have nothing to tell: the gray averages
+    # of a smaller copy would become classes.
+    if len(data.cells) <= fit.model.n_components:
+        return classes, float(fit.finish.log_likelihoods[-1])
     model = kind.continue_fit(classes, fit.prior, data, config, may_restart=may_restart)
     if model is fit.model or (kind.needs_copies and _loses_class(classes, model)):
         return classes, float(fit.finish.log_likelihoods[-1])

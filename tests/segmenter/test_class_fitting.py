@@ -173,3 +173,13 @@ def test_thin_strokes_in_uneven_light_keep_their_class() -> None:
     found = segment_image(pixels, k=2)
     strokes, dark = paper < 128, found.labels == 1
     assert np.count_nonzero(dark & strokes) > 0.3 * np.count_nonzero(dark | strokes)
+
+
+def test_text_of_one_color_is_not_lost_in_the_gray_of_a_smaller_copy() -> None:
+    """On more pixels than the mixture is fitted to with its neighbors."""
+    rng = np.random.default_rng(0)
+    page = np.full((480, 480), 255, np.uint8)
+    for row in range(30, 450, 26):
+        page[row : row + 8, 60:420] = np.where(rng.random((8, 360)) < 0.2, 0, 255)
+    for k in (2, 4):
+        assert np.array_equal(segment_image(page, k=k).labels, np.where(page == 0, 1, 2))
