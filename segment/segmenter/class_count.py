@@ -27,13 +27,13 @@ from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.features.color_index import ColorIndex
-from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect_cells, extract_features
 from segment.mixture.cells import Cells, concatenate
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection, choose_n_components, compute_residuals
 from segment.preprocessor.preprocessor import shrink
 from segment.segmenter.field.noise_level import smooth_noise
+from segment.segmenter.fit_data import FitData
 
 __all__ = ["choose_classes", "estimate_effective_size", "mask_interior", "measure_contrast", "measure_correlation_area"]
 
@@ -65,9 +65,7 @@ _MIN_CORRELATION = 0.05
 
 
 def choose_classes(
-    cells: Cells,
-    space: FeatureSpace,
-    images: Sequence[Image],
+    data: FitData,
     k_range: tuple[int, int],
     *,
     criterion: str = "bic",
@@ -78,13 +76,9 @@ def choose_classes(
 
     Parameters
     ----------
-    cells : Cells
-        Those of all images. There are at most as many classes as cells; and where the smaller copies of the images
-        have no valid pixel, the mixtures are fitted to these cells.
-    space : FeatureSpace
-        The feature space of the images.
-    images : sequence of Image
-        The preprocessed images.
+    data : FitData
+        The cells of all images, and the images. There are at most as many classes as cells; and where smaller copies of
+        the images have no valid pixel, the mixtures are fitted to the cells.
     k_range : (int, int)
         Least and greatest number of classes.
     criterion : {"bic", "aic", "icl", "entropy", "variational"}
@@ -99,12 +93,13 @@ def choose_classes(
     Selection
         The chosen number, the runner-up, and the criterion for every number that was tried.
     """
-    copies = [_make_interior_copy(image, space.name) for image in images]
-    tolerance = _choose_tolerance(images)
+    space = data.space
+    copies = [_make_interior_copy(image, space.name) for image in data.copies]
+    tolerance = _choose_tolerance(data.copies)
     copy_cells = concatenate(*(_collect_copy_cells(space.name, copy, tolerance) for copy in copies))
     # Where the valid pixels are scattered, a smaller copy may have none.
     if len(copy_cells) == 0:
-        copy_cells = cells
+        copy_cells = data.cells
 
     def count_independent_pixels(model: MixtureModel) -> float:
         total = sum(_count_independent_pixels(model, space.name, copy) for copy in copies)
@@ -114,7 +109,7 @@ def choose_classes(
 
     # The seed is always the same, and the default range is always fitted, unless there is nothing to choose: the image
     # alone decides, and the criterion of a number is the same in every range up to that.
-    low, high = min(k_range[0], len(cells)), min(k_range[1], len(cells))
+    low, high = (min(k, len(data.cells)) for k in k_range)
     return choose_n_components(
         copy_cells,
         (low, high),

@@ -105,9 +105,7 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
         levels = Levels.from_cells(weighted, n, data.space.compute_start_metric(weighted))
         levels, shrinkage = choose_shrinkage(
             levels,
-            data.cells,
-            data.space,
-            data.copies,
+            data,
             n_classes=selection.chosen,
             covariance_type=config.covariance_type,
             smoothness=config.smoothness,
@@ -222,9 +220,7 @@ def _select_number(data: FitData, config: SegmentConfig, kind: type[SpatialModel
         components = min(k * config.components_per_class, n)
         return Selection.from_number(k, components), (few,) if k < config.k else ()
     selection = choose_classes(
-        data.cells,
-        data.space,
-        data.copies,
+        data,
         config.k_range,
         criterion=config.criterion,
         components_per_class=config.components_per_class,
@@ -241,7 +237,7 @@ def _weight_cells(data: FitData, config: SegmentConfig, selection: Selection) ->
         return data.cells
     # A number of classes that was given has not been compared with others yet.
     if not selection.n_effective:
-        selection = choose_classes(data.cells, data.space, data.copies, (k, k), covariance_type=config.covariance_type)
+        selection = choose_classes(data, (k, k), covariance_type=config.covariance_type)
     return data.cells.scale_weights(selection.n_effective)
 
 

@@ -19,18 +19,14 @@ lightness, a mixture with these is compared as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
 from segment.mixture.candidates import fit_shrunk_mixtures
-from segment.mixture.cells import Cells
 from segment.mixture.component_merging import group_components
 from segment.mixture.levels import Levels
 from segment.postprocessor.postprocessor import postprocess
@@ -39,6 +35,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import FieldLabeler
 from segment.segmenter.field.field_solver import FieldProblem
 from segment.segmenter.field.mean_field import SHORT_STEPS
+from segment.segmenter.fit_data import FitData
 
 __all__ = ["DEFAULT_SHRINKAGE", "Affinities", "choose_shrinkage", "compute_normalized_cut"]
 
@@ -69,9 +66,7 @@ _SMOOTHING_SIGMA = 1.0
 
 def choose_shrinkage(
     levels: Levels,
-    cells: Cells,
-    space: FeatureSpace,
-    images: Sequence[Image],
+    data: FitData,
     *,
     n_classes: int,
     covariance_type: str,
@@ -89,12 +84,8 @@ def choose_shrinkage(
     ----------
     levels : Levels
         Of the cells, for as many components as are to be fitted.
-    cells : Cells
-        Those of all images; at least one.
-    space : FeatureSpace
-        The feature space of the images.
-    images : sequence of Image
-        The preprocessed images.
+    data : FitData
+        The cells of all images, at least one, and the images.
     n_classes : int
         Classes to label. With fewer than two there is no border, and the default is returned; so it is for few pixels,
         with tighter clusters only where they are much tighter.
@@ -112,20 +103,21 @@ def choose_shrinkage(
     shrinkage : float
         In mean class sizes.
     """
+    images = data.copies
     if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _MIN_PIXELS:
         return levels.choose_clearly_tightest(), DEFAULT_SHRINKAGE
     models = fit_shrunk_mixtures(levels, _SHRINKAGES, covariance_type=covariance_type, init=init)
     tighter = levels.tightest
     if tighter.gain > _MIN_TIGHTER_GAIN:
         models += fit_shrunk_mixtures(tighter, _SHRINKAGES[:1], covariance_type=covariance_type, init=init)
-    candidates = [ClassMixture(model, group_components(model, cells, n_classes)) for model in models]
+    candidates = [ClassMixture(model, group_components(model, data.cells, n_classes)) for model in models]
     # Of very many images, some spread over all of them are enough.
     chosen_images = images[:: math.ceil(len(images) / _MAX_COPIES)]
     cuts = np.zeros(len(candidates))
     for image in chosen_images:
         copy = make_working_copy(image, max(_TOTAL_COPY_PIXELS // len(chosen_images), _MIN_COPY_PIXELS))
         # Images of one fit may have different depths, so each has a feature space of its own.
-        features = extract_features(copy, space.name)
+        features = extract_features(copy, data.space.name)
         values = features.space.make_cells(features.index.pixels).means.reshape(*copy.valid.shape, -1)
         affinities = Affinities.from_features(values, copy.valid)
         for number, classes in enumerate(candidates):

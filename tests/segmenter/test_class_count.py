@@ -23,6 +23,7 @@ from segment.segmenter.class_count import (
     measure_contrast,
     measure_correlation_area,
 )
+from segment.segmenter.fit_data import FitData
 
 
 def add_noise(picture: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
@@ -157,7 +158,7 @@ def test_the_cells_of_two_images_have_the_classes_of_each(quadrants: np.ndarray)
     images = [segment.Image.from_array(add_noise(large, 8, seed)) for seed in (0, 1)]
     space = FeatureSpace("rgb", 3, 0, 255)
     cells = concatenate(*(collect_cells(space, ColorIndex(image).iterate_parts(), exact=True) for image in images))
-    selection = choose_classes(cells, space, images, (1, 6))
+    selection = choose_classes(FitData(space, cells, tuple(images)), (1, 6))
     assert (selection.chosen, selection.criterion) == (4, "bic")
     assert [row.n_classes for row in selection.candidates] == [1, 2, 3, 4, 5, 6]
     assert 100 < selection.n_effective <= 1000
@@ -169,14 +170,14 @@ def test_a_small_number_of_independent_pixels_is_drawn_to_the_typical_one(rng: n
     image = segment.Image.from_array(np.interp(rough, (rough.min(), rough.max()), (0, 255)).astype(np.uint8))
     space = FeatureSpace("intensity", 1, 0, 255)
     cells = collect_cells(space, ColorIndex(image).iterate_parts(), exact=True)
-    assert 100 < choose_classes(cells, space, [image], (1, 3)).n_effective < 200
+    assert 100 < choose_classes(FitData(space, cells, (image,)), (1, 3)).n_effective < 200
 
 
 def test_there_are_at_most_as_many_classes_as_cells() -> None:
     image = segment.Image.from_array(np.array([[20, 200]] * 2, np.uint8))
     space = FeatureSpace("intensity", 1, 0, 255)
     cells = collect_cells(space, ColorIndex(image).iterate_parts(), exact=True)
-    assert choose_classes(cells, space, [image], (3, 5)).chosen == 2
+    assert choose_classes(FitData(space, cells, (image,)), (3, 5)).chosen == 2
 
 
 def test_noise_around_one_color_is_one_class() -> None:
