@@ -253,6 +253,7 @@ def group_cells(cells: Cells, group: NDArray[np.integer], n_groups: int) -> Cell
     features = np.ascontiguousarray(cells.means.T)
 
     def sum_by_group(values: Floats) -> Floats:
+        """Sum the values (n,) of the cells of each group."""
         return np.bincount(group, weights=values, minlength=n_groups).astype(np.float64, copy=False)
 
     weights = sum_by_group(cells.weights)

@@ -170,6 +170,7 @@ class Levels:
 
     @cached_property
     def _pooled(self) -> Floats:
+        """The pooled covariance within clusters, as exact as it is asked for; computed once."""
         n_runs = _N_FEW_POOLED_RUNS if self.k >= MANY_COMPONENTS else _N_POOLED_RUNS
         return compute_pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, n_runs)
 

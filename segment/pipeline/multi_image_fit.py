@@ -25,7 +25,7 @@ from segment.segmenter.class_model.value_scale import ValueScale
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
 
-__all__ = ["ImagePart", "collect_part", "find_common_scale", "fit_parts"]
+__all__ = ["ImagePart", "TrainingImage", "collect_part", "find_common_scale", "fit_parts"]
 
 MAX_CELLS = 2**21  # of all images that are kept: some 200 MB
 BINS = (64, 32, 16, 8, 4, 2)  # along the widest feature, tried in turn where an image has too many cells of its own
@@ -72,13 +72,30 @@ class ImagePart:
         return has_other_ends and _are_alike(self.scale, scale)
 
 
+@dataclass(frozen=True, eq=False)
+class TrainingImage:
+    """An image to read for a fit to several.
+
+    Attributes
+    ----------
+    source : path, binary file, array_like or Image
+        See :func:`segment.segment_image`. It is not changed.
+    number, n_images : int
+        Which of how many images it is, counted from 0.
+    scale : ValueScale, optional
+        What its values stand for; its own by default.
+    """
+
+    source: Source
+    number: int
+    n_images: int
+    scale: ValueScale | None = None
+
+
 def collect_part(
-    source: Source,
+    training_image: TrainingImage,
     *,
     config: SegmentConfig,
-    number: int = 0,
-    n_images: int = 1,
-    scale: ValueScale | None = None,
     arrays: SelectionArrays = NO_ARRAYS,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> ImagePart:
@@ -86,15 +103,11 @@ def collect_part(
 
     Parameters
     ----------
-    source : path, binary file, array_like or Image
-        See :func:`segment.segment_image`. It is not changed.
+    training_image : TrainingImage
+        Where memory has no room for the cells of so many images, those of this one are merged in bins of 64, 32, 16,
+        ... along the widest feature.
     config : SegmentConfig
         The settings of the fit.
-    number, n_images : int
-        Which of how many images it is, counted from 0. Where memory has no room for the cells of so many, those of this
-        one are merged in bins of 64, 32, 16, ... along the widest feature.
-    scale : ValueScale, optional
-        What its values stand for; its own by default.
     arrays : SelectionArrays
         Mask and regions of interest that are not in files.
     on_stage : callable
@@ -104,6 +117,7 @@ def collect_part(
     -------
     ImagePart
     """
+    source, n_images, scale = training_image.source, training_image.n_images, training_image.scale
     kind = choose_spatial_type(config)
     on_stage(Stage.READ)
     with name_page(source):
@@ -120,7 +134,7 @@ def collect_part(
     cells, n_bins = _merge_many_cells(data, n_images)
     # Copies are needed where neighbors count for the classes, for their number or for the weight of the pixels.
     asked = kind.needs_copies or config.k == "auto" or config.prior == "conjugate"
-    is_kept = asked and number % -(-n_images // MAX_COPIES) == 0
+    is_kept = asked and training_image.number % -(-n_images // MAX_COPIES) == 0
     max_pixels = min(WORKING_PIXELS, max(MAX_COPY_PIXELS // min(n_images, MAX_COPIES), MIN_COPY_PIXELS))
     copies = (make_working_copy(preprocessed, max_pixels),) if is_kept else ()
     return ImagePart(replace(data, source=cells, copies=copies), ValueScale.from_image(image), n_bins, notes)

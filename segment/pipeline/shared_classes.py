@@ -18,7 +18,7 @@ from segment.core.stages import Stage
 from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.selection import Selection
-from segment.pipeline.multi_image_fit import collect_part, find_common_scale, fit_parts
+from segment.pipeline.multi_image_fit import ImagePart, TrainingImage, collect_part, find_common_scale, fit_parts
 from segment.pipeline.pipeline import build_result, clean_labels
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, take_arrays
 from segment.pipeline.preparation import Source, get_page_name, get_source_name, list_pages, preprocess, read_image
@@ -118,13 +118,17 @@ def fit_and_select(
     several = list_pages(sources, config)
     if not several:
         raise SettingsError("sources: at least one image; got none. Name some.")
-    gather = partial(collect_part, config=config, n_images=len(several), arrays=arrays)
+    images = [TrainingImage(source, number, len(several)) for number, source in enumerate(several)]
+
+    def collect(image: TrainingImage) -> ImagePart:
+        return collect_part(image, config=config, arrays=arrays, on_stage=partial(on_stage, image.source))
+
+    parts = [collect(image) for image in images]
     # Black and white of some images are a guess: those whose guess differs from the common scale are read again.
-    parts = [gather(source, number=i, on_stage=partial(on_stage, source)) for i, source in enumerate(several)]
     scale = find_common_scale([part.scale for part in parts])
-    for i, source in enumerate(several):
-        if parts[i].is_misread(scale):
-            parts[i] = gather(source, number=i, scale=scale, on_stage=partial(on_stage, source))
+    for image in images:
+        if parts[image.number].is_misread(scale):
+            parts[image.number] = collect(replace(image, scale=scale))
     on_stage("", Stage.FIT)
     return fit_parts(parts, [get_page_name(source) for source in several], scale, config)
 

@@ -255,12 +255,14 @@ def build_app(api: Api, *, token: str, host: str) -> Starlette:
     """
 
     async def sweep() -> None:
+        """Forget old images now and then."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             api.store.forget_old()
 
     @asynccontextmanager
     async def live(_app: Starlette) -> AsyncIterator[None]:
+        """Sweep as long as the application lives."""
         task = asyncio.create_task(sweep())
         yield
         task.cancel()

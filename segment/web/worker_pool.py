@@ -170,16 +170,19 @@ class _Worker:
             return self._child
 
     def cancel(self) -> None:
+        """Ask the child to end its call."""
         self._is_canceled = True
         with self._guard, contextlib.suppress(OSError):
             if self._child is not None:
                 self._child.cancel()
 
     def kill(self) -> None:
+        """Kill the child, whatever it does."""
         with self._guard:
             if self._child is not None:
                 self._child.kill()
 
     def close(self) -> None:
+        """End the child and its pipes."""
         if self._child is not None:
             self._child.close()

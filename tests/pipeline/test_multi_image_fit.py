@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segment import ModelError, SegmentConfig
-from segment.pipeline.multi_image_fit import ImagePart, collect_part, find_common_scale, fit_parts
+from segment.pipeline.multi_image_fit import ImagePart, TrainingImage, collect_part, find_common_scale, fit_parts
 from segment.segmenter.class_model.value_scale import ValueScale
 
 
@@ -17,9 +17,8 @@ def draw_noisy_halves(seed: int, dark: int = 60, bright: int = 180) -> np.ndarra
 
 
 def collect(config: SegmentConfig, *pictures: np.ndarray) -> list[ImagePart]:
-    return [
-        collect_part(picture, config=config, number=i, n_images=len(pictures)) for i, picture in enumerate(pictures)
-    ]
+    images = [TrainingImage(picture, number, len(pictures)) for number, picture in enumerate(pictures)]
+    return [collect_part(image, config=config) for image in images]
 
 
 def fit(config: SegmentConfig, *pictures: np.ndarray) -> np.ndarray:

@@ -20,9 +20,8 @@ from segment.runs.workers.lost_tasks import TaskLost
 
 if TYPE_CHECKING:
     from segment.mixture.selection import Selection
-    from segment.pipeline.multi_image_fit import ImagePart
+    from segment.pipeline.multi_image_fit import ImagePart, TrainingImage
     from segment.segmenter.class_model.class_model import ClassModel
-    from segment.segmenter.class_model.value_scale import ValueScale
 
 __all__ = ["SHARED_MODEL", "ClassPlan"]
 
@@ -123,28 +122,18 @@ class ClassPlan:
         )
 
 
-@dataclass(frozen=True)
-class _ReadTask:
-    """An image to read for the fit, and the scale of its values if that is known."""
-
-    source: Path
-    number: int
-    n_images: int
-    scale: ValueScale | None = None
-
-
 def _fit_to_images(
     sources: list[Path], config: SegmentConfig, start_workers: Callable[..., Workers]
 ) -> tuple[ClassModel, Selection]:
     """Fit one model to all images that can be read and have the features of the first; others will fail one by one."""
-    from segment.pipeline.multi_image_fit import find_common_scale, fit_parts
+    from segment.pipeline.multi_image_fit import TrainingImage, find_common_scale, fit_parts
 
-    def read_images(tasks: list[_ReadTask]) -> dict[int, ImagePart]:
-        found = start_workers(partial(_read_image, config=config)).run(iter(tasks))
-        return {task.number: part for task, part in found if part is not None and not isinstance(part, TaskLost)}
+    def read_images(images: list[TrainingImage]) -> dict[int, ImagePart]:
+        found = start_workers(partial(_read_image, config=config)).run(iter(images))
+        return {image.number: part for image, part in found if part is not None and not isinstance(part, TaskLost)}
 
-    tasks = [_ReadTask(source, number, len(sources)) for number, source in enumerate(sources)]
-    parts = read_images(tasks)
+    images = [TrainingImage(source, number, len(sources)) for number, source in enumerate(sources)]
+    parts = read_images(images)
     if not parts:
         raise ImageError(
             f"{printable_path(sources[0].parent)}: none of its images can be read, so no shared model can be fitted. "
@@ -154,7 +143,7 @@ def _fit_to_images(
     # guess differs from the common scale are read again.
     scale = find_common_scale([parts[number].scale for number in sorted(parts)])
     misread = [number for number in sorted(parts) if parts[number].is_misread(scale)]
-    parts |= read_images([replace(tasks[number], scale=scale) for number in misread])
+    parts |= read_images([replace(images[number], scale=scale) for number in misread])
     # Images with other features, such as a gray one among others, cannot share the model. They fail when they are
     # segmented, with an error of their own.
     features = parts[min(parts)].data.space.feature_names
@@ -162,12 +151,12 @@ def _fit_to_images(
     return fit_parts([parts[number] for number in alike], [printable_path(sources[n]) for n in alike], scale, config)
 
 
-def _read_image(task: _ReadTask, *, config: SegmentConfig) -> ImagePart | None:
+def _read_image(image: TrainingImage, *, config: SegmentConfig) -> ImagePart | None:
     """Read an image for the fit; None for an unreadable one: the error is reported when it is segmented."""
     from segment.pipeline.multi_image_fit import collect_part
 
     try:
-        return collect_part(task.source, config=config, number=task.number, n_images=task.n_images, scale=task.scale)
+        return collect_part(image, config=config)
     except (SegmentError, MemoryError):
         return None
 

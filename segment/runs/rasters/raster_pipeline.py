@@ -312,6 +312,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
     min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
 
     def label_colors(some: NDArray[Any]) -> NDArray[np.uint8]:
+        """Label distinct colors, in chunks: the cells of all would take more memory than the colors."""
         chunks = (some[start : start + CHUNK_COLORS] for start in range(0, max(1, len(some)), CHUNK_COLORS))
         return np.concatenate(
             [unmerged.label_cells(space.make_cells(chunk), min_log_density=min_log_density) for chunk in chunks]
@@ -321,6 +322,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
     find_labels = colors.counts.make_lookup(label_colors) if colors.is_exact else label_colors
 
     def label(image: Image, *_: object) -> LabeledPixels:
+        """Label each pixel by its color."""
         return LabeledPixels(ColorIndex(image).map_to_pixels(find_labels))
 
     return _measure_classes(run, copy, fitted, space, label, notes)

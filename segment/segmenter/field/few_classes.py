@@ -253,6 +253,7 @@ class FewField:
 
     @property
     def _middle(self) -> np.float32:
+        """The weight of the pixel itself in the kernel."""
         return np.float32(self.field.taps[self.field.reach] ** 2)
 
     def _scale_rows(self, rows: slice) -> Planes:

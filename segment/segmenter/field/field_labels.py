@@ -250,6 +250,7 @@ def prepare_field_posteriors(
     odds = solved.make_upsampler(shape)
 
     def make_lookup(image: Image) -> Callable[[NDArray[np.intp]], Planes]:
+        """Make the lookup of the log posteriors of the pixels of an image by color alone."""
         # A table of many classes for each color of the image could be larger than the image.
         return ColorIndex(image).make_pixel_lookup(
             lambda colors: classes.compute_log_posteriors(problem.space.make_cells(colors)), in_chunks=not has_all
