@@ -34,7 +34,7 @@ from segment.pipeline.result import Segmentation
 from segment.preprocessor.preprocessor import enlarge
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.pixel_evidence import measure_design_effect
+from segment.segmenter.pixel_evidence import is_certain, measure_design_effect
 
 __all__ = ["Comparison", "Method", "compare_image"]
 
@@ -222,7 +222,8 @@ def _segment_by_centers(
     gaussians = _fit_class_gaussians(cells, labels, nearest.model)
     sizes = resolve_sizes(config, result.image.valid.shape, result.image.pixel_area)
     classes = ClassMixture(gaussians, np.arange(k))
-    design_effect = measure_design_effect(classes, space, make_working_copy(result.preprocessed))
+    is_sure = is_certain(classes, cells)
+    design_effect = 0.0 if is_sure else measure_design_effect(classes, space, make_working_copy(result.preprocessed))
     cleaner = LabelCleaner(classes, space, config, sizes, raw.shape, design_effect)
     cleaned = cleaner.clean(raw, result.preprocessed)
     label_image = enlarge(numbers[cleaned.label_image], result.image)

@@ -99,7 +99,8 @@ class LabelCleaner:
     shape : (height, width)
         Of the whole image.
     design_effect : float, >= 1
-        Of the whole image: how many neighboring pixels count as one witness.
+        Of the whole image: how many neighboring pixels count as one witness. 0 where no color is in doubt: then there
+        is no clean-up by evidence.
     """
 
     classes: ClassMixture
@@ -126,7 +127,7 @@ class LabelCleaner:
         CleanedLabels
         """
         evidence = None
-        if self.config.clean_up == "evidence" and self.classes.n_classes > 1:
+        if self.config.clean_up == "evidence" and self.classes.n_classes > 1 and self.design_effect:
             # Evidence divided by the design effect, against the field's smoothness, is evidence against the product.
             evidence = make_color_evidence(
                 self.classes,

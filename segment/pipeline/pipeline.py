@@ -53,7 +53,7 @@ from segment.segmenter.class_model.storage import require_class_model
 from segment.segmenter.class_model.training import Training
 from segment.segmenter.class_model.value_scale import ValueScale
 from segment.segmenter.field.share_sample import LabeledPixels
-from segment.segmenter.pixel_evidence import measure_design_effect
+from segment.segmenter.pixel_evidence import is_certain, measure_design_effect
 from segment.segmenter.spatial_model import (
     ColorsAlone,
     RegionClasses,
@@ -191,7 +191,9 @@ def clean_labels(
         return Labeling(spatial, labeled, CleanedLabels(raw, 0.0))
     sizes = resolve_sizes(config, image.valid.shape, image.pixel_area)
     space, index, design_effect = spatial.data.space, spatial.image_index, 1.0
-    if config.clean_up == "evidence":
+    if isinstance(spatial, ColorsAlone) and is_certain(classes, spatial.data.cells):
+        design_effect = 0.0
+    elif config.clean_up == "evidence":
         copy = make_working_copy(spatial.data.copies[0])
         copy_index = index if copy is spatial.image else None
         design_effect = labeled.design_effect or measure_design_effect(classes, space, copy, copy_index)

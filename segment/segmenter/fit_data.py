@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from segment.core.image import Image
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import PixelFeatures
 from segment.mixture.cells import Cells
@@ -13,7 +16,7 @@ from segment.mixture.cells import Cells
 if TYPE_CHECKING:
     from segment.segmenter.regions.region_classes import RegionCells
 
-__all__ = ["FitData"]
+__all__ = ["FitData", "find_few_colors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,3 +49,33 @@ class FitData:
         """Free the memory of cells that can be collected again."""
         if not isinstance(self.source, Cells):
             self.source.__dict__.pop("cells", None)
+
+
+def find_few_colors(image: Image, n: int) -> frozenset[bytes] | None:
+    """Find the distinct colors of an image that has no more of them than there may be classes.
+
+    In a scan of black and white lines are as thin as a pixel, and a smaller copy of it is full of grays. Such an image
+    is labeled by its colors alone: what is of one color is of one class.
+
+    Parameters
+    ----------
+    image : Image
+        The preprocessed image, or a part of it.
+    n : int
+        The largest number of colors.
+
+    Returns
+    -------
+    frozenset of bytes, or None
+        None where there are more.
+
+    Examples
+    --------
+    >>> image = Image.from_array(np.array([[0, 255, 255]], dtype=np.uint8))
+    >>> len(find_few_colors(image, 2)), find_few_colors(image, 1)
+    (2, None)
+    """
+    index = ColorIndex(image)
+    if index.has_colors(n + 1):
+        return None
+    return frozenset(color.tobytes() for colors, _ in index.iterate_parts() for color in np.unique(colors, axis=0))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
+from segment.mixture.cells import Cells
 from segment.postprocessor.color_evidence import ColorEvidence
 from segment.preprocessor.working_copy import compute_field_step
 from segment.segmenter.class_mixture import ClassMixture
@@ -22,7 +23,7 @@ from segment.segmenter.field.calibration import (
 from segment.segmenter.field.edge_field import REACH_PIXELS, compute_whitening_matrix
 from segment.segmenter.known_colors import find_components, recall_colors
 
-__all__ = ["make_color_evidence", "measure_design_effect"]
+__all__ = ["is_certain", "make_color_evidence", "measure_design_effect"]
 
 
 def make_color_evidence(
@@ -91,6 +92,23 @@ def make_color_evidence(
         return np.asarray(find(np.arange(len(at))))
 
     return ColorEvidence(look_up, classes.n_classes, smoothness, compute_field_step(shape))
+
+
+def is_certain(classes: ClassMixture, cells: Cells) -> bool:
+    """Tell whether each distinct color has a class of its own: then neighbors have nothing to say of any pixel.
+
+    Parameters
+    ----------
+    classes : ClassMixture
+        k classes.
+    cells : Cells
+        The distinct colors.
+
+    Returns
+    -------
+    bool
+    """
+    return len(cells) <= classes.n_classes and len(np.unique(classes.label_cells(cells))) == len(cells)
 
 
 def measure_design_effect(

@@ -28,7 +28,7 @@ from segment.segmenter.field.field_fit import fit_with_field
 from segment.segmenter.field.field_solver import FieldProblem
 from segment.segmenter.field.fine_field import label_with_field, prepare_posteriors
 from segment.segmenter.field.share_sample import LabeledPixels
-from segment.segmenter.fit_data import FitData
+from segment.segmenter.fit_data import FitData, find_few_colors
 from segment.segmenter.known_colors import recall_colors
 
 if TYPE_CHECKING:
@@ -378,6 +378,9 @@ def build_spatial_model(
     SpatialModel
     """
     kind = choose_spatial_type(config)
+    if kind is PixelField and features.image is not image and find_few_colors(image, config.max_classes) is not None:
+        copy, features = features.image, extract_features(image, config.features)
+        return ColorsAlone(image, FitData(features.space, features, (copy,)), features.index)
     data = FitData(features.space, features, (features.image,))
     if kind is RegionClasses:
         from segment.segmenter.regions.region_classes import find_region_cells

@@ -27,7 +27,7 @@ from segment.preprocessor.preprocessor import shrink
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_model.storage import load_class_model
-from segment.segmenter.fit_data import FitData
+from segment.segmenter.fit_data import FitData, find_few_colors
 from segment.segmenter.spatial_model import (
     ColorsAlone,
     PixelField,
@@ -225,6 +225,8 @@ def _prepare(image: Image, config: SegmentConfig) -> _Prepared:
     copy = choose_spatial_type(config).make_fit_copy(preprocessed, config)
     features = extract_features(copy, config.features)
     data = FitData(features.space, features.cells, (copy,))
+    if copy is not preprocessed and find_few_colors(preprocessed, config.max_classes) is not None:
+        data = replace(data, source=extract_features(preprocessed, config.features).cells)
     return _Prepared(preprocessed, data, make_working_copy(preprocessed, QUICK_PIXELS))
 
 

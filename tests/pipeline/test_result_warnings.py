@@ -123,17 +123,28 @@ def test_too_few_regions_are_called_regions() -> None:
     assert "fewer regions than the 9 classes asked for" in collect_warnings(plain, k=9, coherence="region")[0]
 
 
+def make_flag(dtype: type = np.uint8) -> np.ndarray:
+    """Of three colors, in 9 bands where there are 16 bits."""
+    flag = np.empty((70, 90, 3), np.uint8)
+    flag[:23], flag[23:46], flag[46:] = (174, 28, 40), (255, 255, 255), (33, 70, 139)
+    return flag if dtype == np.uint8 else np.tile(flag.astype(dtype) * 257, (1, 1, 3))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_few_colors_are_counted_on_the_image_and_not_on_its_smaller_copy(
     monkeypatch: pytest.MonkeyPatch, dtype: type
 ) -> None:
     """Between the stripes of a flag the copy has colors that the flag has not; of 9 bands of 16 bits, for a sample."""
     monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**10)
-    flag = np.empty((70, 90, 3), np.uint8)
-    flag[:23], flag[23:46], flag[46:] = (174, 28, 40), (255, 255, 255), (33, 70, 139)
-    image = flag if dtype == np.uint8 else np.tile(flag.astype(dtype) * 257, (1, 1, 3))
-    warning = collect_warnings(image, k=4)[-1]
-    assert "the image has only 3 distinct colors. Use no more classes" in warning
+    result = segment.segment_image(make_flag(dtype), k=4)
+    assert result.warnings[-1] == "the image has fewer distinct colors than the 4 classes asked for: it gets 3"
+    assert [np.unique(result.labels[rows]).size for rows in (slice(23), slice(23, 46), slice(46, None))] == [1, 1, 1]
+
+
+def test_too_few_colors_for_classes_of_regions_are_told() -> None:
+    is_first = np.random.default_rng(0).random((70, 90, 1)) < 0.5
+    warning = collect_warnings(np.where(is_first, make_flag(), 255 - make_flag()), k=9, coherence="region")[0]
+    assert "the image has only 6 distinct colors. Use no more classes" in warning
 
 
 @pytest.mark.parametrize(

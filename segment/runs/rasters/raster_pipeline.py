@@ -61,7 +61,7 @@ from segment.segmenter.field.field_solver import FieldProblem
 from segment.segmenter.field.fine_field import FineFieldLabeler, shrink_noisy_problem
 from segment.segmenter.field.share_sample import LabeledPixels, ShareSample, pool_share_samples
 from segment.segmenter.fit_data import FitData
-from segment.segmenter.pixel_evidence import measure_design_effect
+from segment.segmenter.pixel_evidence import is_certain, measure_design_effect
 from segment.segmenter.spatial_model import choose_spatial_type
 
 __all__ = ["RasterSegmentation", "segment_raster"]
@@ -239,12 +239,15 @@ def _fit_classes(run: RasterRun) -> RasterClasses:
     # The working copy has a fixed number of pixels, whatever the size of the raster: it fits into memory.
     blocks = plan_copy_blocks(run.raster, run.tile)
     make_block = partial(make_copy_block, run.raster, config=run.config)
-    copy, n_valid = assemble_copy(run.raster, run.map_tiles(make_block, RasterStage.MAKE_COPY, blocks))
-    if not is_scattered(copy, n_valid):
+    copy, n_valid, colors = assemble_copy(run.raster, run.map_tiles(make_block, RasterStage.MAKE_COPY, blocks))
+    is_small = copy.valid.shape == (run.raster.height, run.raster.width)
+    # Of few colors an average is another one.
+    has_few = not is_small and colors is not None and len(colors) <= run.config.max_classes
+    if not has_few and not is_scattered(copy, n_valid):
         return _fit_with_field(run, copy)
     # Single pixels between gaps have no neighbors in the copy, so a field on it would say nothing of them.
     classes = _fit_to_colors(replace(run, config=replace(run.config, smoothness=0)), copy)
-    return replace(classes, notes=(*classes.notes, _SCATTERED))
+    return classes if has_few else replace(classes, notes=(*classes.notes, _SCATTERED))
 
 
 def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
@@ -325,7 +328,8 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
         """Label each pixel by its color."""
         return LabeledPixels(ColorIndex(image).map_to_pixels(find_labels))
 
-    return _measure_classes(run, copy, fitted, space, label, notes)
+    found = _measure_classes(run, copy, fitted, space, label, notes)
+    return replace(found, design_effect=0.0) if is_certain(unmerged, cells) else found
 
 
 def _count_colors(run: RasterRun) -> ColorSum:

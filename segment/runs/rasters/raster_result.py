@@ -55,7 +55,7 @@ class RasterClasses:
     notes : tuple of str
         A sentence for the user for each surprise.
     design_effect : float, >= 1
-        How many neighboring pixels count as one witness in the clean-up.
+        How many neighboring pixels count as one witness in the clean-up; 0 where no color is in doubt.
     light : tuple of str
         A sentence if the light is uneven.
     """

@@ -17,6 +17,7 @@ from segment.preprocessor.working_copy import compute_working_shape
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window, cut_tiles
+from segment.segmenter.fit_data import find_few_colors
 
 __all__ = ["CopyBlock", "assemble_copy", "is_scattered", "make_copy_block", "plan_copy_blocks"]
 
@@ -37,11 +38,14 @@ class CopyBlock:
         Its pixels.
     n_valid : float
         How many pixels of the copy the valid pixels of the raster would fill there.
+    colors : frozenset of bytes, optional
+        The colors of the raster there; None where they are more than there may be classes.
     """
 
     window: Window
     image: Image
     n_valid: float
+    colors: frozenset[bytes] | None
 
 
 def plan_copy_blocks(raster: Raster, tile: int) -> list[Window]:
@@ -106,10 +110,12 @@ def make_copy_block(raster: Raster, block: Window, config: SegmentConfig) -> Cop
     valid = np.rint(255 * share) >= 128
     values[~valid] = 0
     pixels = (values if image.pixels.dtype.kind == "f" else np.rint(values)).astype(image.pixels.dtype)
-    return CopyBlock(block, replace(image, pixels=pixels, valid=valid), float(share.sum()))
+    own = replace(image, pixels=image.pixels[rows, columns], valid=image.valid[rows, columns])
+    colors = find_few_colors(own, config.max_classes)
+    return CopyBlock(block, replace(image, pixels=pixels, valid=valid), float(share.sum()), colors)
 
 
-def assemble_copy(raster: Raster, blocks: Iterable[CopyBlock]) -> tuple[Image, float]:
+def assemble_copy(raster: Raster, blocks: Iterable[CopyBlock]) -> tuple[Image, float, frozenset[bytes] | None]:
     """Assemble the working copy of its blocks.
 
     Parameters
@@ -125,19 +131,23 @@ def assemble_copy(raster: Raster, blocks: Iterable[CopyBlock]) -> tuple[Image, f
         The working copy.
     n_valid : float
         How many of its pixels the valid pixels of the raster would fill.
+    colors : frozenset of bytes, or None
+        The colors of the raster; None where a block has more than there may be classes.
     """
     shape = compute_working_shape(raster.height, raster.width)
     valid = np.zeros(shape, dtype=bool)
     parts: list[Image] = []
     pixels = np.zeros((0, 0), dtype=np.uint8)
     n_valid = 0.0
+    colors: frozenset[bytes] | None = frozenset()
     for part in blocks:
         if not parts:  # the first block has the type and the scale of all
             parts = [part.image]
             pixels = np.zeros((*shape, *part.image.pixels.shape[2:]), dtype=part.image.pixels.dtype)
         pixels[part.window.slices], valid[part.window.slices] = part.image.pixels, part.image.valid
         n_valid += part.n_valid
-    return replace(parts[0], pixels=pixels, valid=valid), n_valid
+        colors = None if colors is None or part.colors is None else colors | part.colors
+    return replace(parts[0], pixels=pixels, valid=valid), n_valid, colors
 
 
 def is_scattered(copy: Image, n_valid: float) -> bool:

@@ -172,6 +172,22 @@ def test_many_bands_have_the_same_labels_whatever_the_tiles(
     assert len(np.unique(first)) == 4
 
 
+@pytest.mark.parametrize("k", [2, 4, "auto"])
+def test_a_scan_of_two_colors_keeps_its_thinnest_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, k: int | str
+) -> None:
+    """In the smaller copy nearly all of the text is gray."""
+    monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**11)
+    page = np.full((130, 170), 255, np.uint8)
+    for row in range(10, 120, 20):
+        page[row : row + 8, 9:160] = np.where(rng.random((8, 151)) < 0.2, 0, 255)
+    source = write(tmp_path / "a.tif", page)
+    expected = np.where(page == 0, 1, 2)
+    np.testing.assert_array_equal(segment.segment_image(source, k=k).labels, expected)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=k, tile=64)
+    np.testing.assert_array_equal(read(found.path), expected)
+
+
 @pytest.mark.parametrize(("dtype", "other"), [("uint8", 3), ("int16", -5)])
 def test_numbers_without_a_color_get_no_label(tmp_path: Path, dtype: str, other: int) -> None:
     numbers = np.arange(3 * 40 * 60).reshape(3 * 40, 60).astype(dtype) // 60 // 40

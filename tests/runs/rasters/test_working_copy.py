@@ -37,7 +37,7 @@ def test_the_working_copy_is_that_of_the_image_in_memory(
     with configure_rasterio():
         raster = open_raster(path)
         blocks = plan_copy_blocks(raster, 50)
-        copy, n_valid = assemble_copy(raster, [make_copy_block(raster, block, SegmentConfig()) for block in blocks])
+        copy, n_valid, _ = assemble_copy(raster, [make_copy_block(raster, block, SegmentConfig()) for block in blocks])
     assert len(blocks) > 2
     np.testing.assert_array_equal(copy.valid, expected.valid)
     assert n_valid == pytest.approx(valid.mean() * copy.valid.size)
