@@ -108,14 +108,14 @@ def convert_to_coordinates(models: Sequence[MixtureModel]) -> Floats:
         freedom and the log odds of noise, where there are any.
     """
     # All at once, as each operation takes longer to call than for the matrices of one mixture.
-    values, vectors = np.linalg.eigh(np.stack([model.covariances for model in models]))
+    values, vectors = np.linalg.eigh(np.array([model.covariances for model in models]))
     # Rounding can leave a 0 beside huge eigenvalues.
     values = np.maximum(values, np.finfo(float).tiny)
     # log(C) = V log(D) V' for the eigendecomposition C = V D V'.
-    logarithms = (vectors * np.log(values)[..., None, :]) @ np.swapaxes(vectors, -2, -1)
+    logarithms = (vectors * np.log(values)[..., None, :]) @ vectors.swapaxes(-2, -1)
     parts = [
         np.log(np.maximum([model.weights for model in models], _MIN_WEIGHT)),
-        np.stack([model.means for model in models]),
+        np.array([model.means for model in models]),
         pack(logarithms),
     ]
     if models[0].degrees_of_freedom.size:
@@ -151,7 +151,7 @@ def convert_from_coordinates(point: Floats, like: MixtureModel) -> MixtureModel:
     weights[like.weights == 0] = 0.0
     values, vectors = np.linalg.eigh(unpack(point[after_means:after_covariances].reshape(k, -1)))
     variances = np.exp(values.clip(*_LOG_VARIANCE_RANGE))
-    covariances = (vectors * variances[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+    covariances = (vectors * variances[:, None, :]) @ vectors.swapaxes(1, 2)
     degrees, odds = point[after_covariances:after_degrees], point[after_degrees:]
     return replace(
         like,

@@ -248,7 +248,7 @@ def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:
     if len(covariances) < MANY_MATRICES:
         # Inversion leaves rounding that is not symmetric, which packing would keep in part.
         precisions = np.linalg.inv(covariances)
-        return (precisions + np.swapaxes(precisions, 1, 2)) / 2, np.linalg.slogdet(covariances)[1]
+        return (precisions + precisions.swapaxes(1, 2)) / 2, np.linalg.slogdet(covariances)[1]
     # The sweep operator (Goodnight 1979, The American Statistician 33, 149-158) is applied to all matrices in each
     # operation: swept by every row, A becomes -inv(A), and the determinant is the product of the pivots.
     swept = covariances.transpose(1, 2, 0).copy()

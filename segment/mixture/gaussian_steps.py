@@ -139,8 +139,10 @@ def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior,
     # Maximum of the posterior: C = (count * within + pull + strength * target) / (count + strength), and one such
     # ratio of sums for all components of a mixture whose covariances are tied.
     mass = counts if are_alive else np.where(alive, counts, 0.0)
-    means, pull = _pull_means(own_means, mass, prior)
-    scatter = mass * within + pull + (prior.strength * prior.target)[rows, columns][:, None]
+    means, scatter = own_means, mass * within + prior.packed_target
+    if prior.mean_strength > 0:
+        means, pull = _pull_means(own_means, mass, prior)
+        scatter += pull
     total = mass + prior.strength
     if previous.covariance_type == "tied":
         k = len(counts) // n_runs
@@ -149,18 +151,19 @@ def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior,
     else:
         packed = np.divide(scatter, total, out=within, where=alive)
     covariances = constrain_covariances(packed[_number_entries(d)].transpose(2, 0, 1), previous.covariance_type)
-    if prior.ridge.any():
+    if prior.has_ridge:
         covariances = covariances + np.diag(prior.ridge)
 
     # Weights are shares of their own run. A run without any weight, in which all is noise, keeps its weights.
-    totals = counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
-    shares = np.divide(counts, totals, out=previous.weights.copy(), where=totals > 0)
+    by_run, shares = counts.reshape(n_runs, -1), previous.weights.reshape(n_runs, -1).copy()
+    totals = by_run.sum(axis=1, keepdims=True)
+    np.divide(by_run, totals, out=shares, where=totals > 0)
     # Far above the limit, which rounding cannot reach then, nothing has to be looked at.
     if not are_alive or prior.bound_eigenvalues(float(counts.max())) < 100 * MIN_EIGENVALUE:
         covariances = limit_eigenvalues(covariances)
     # As `replace`, which takes longer than each of the operations above.
     return MixtureModel(
-        shares,
+        shares.reshape(-1),
         np.ascontiguousarray(means.T),
         covariances,
         previous.covariance_type,
@@ -179,14 +182,12 @@ def _number_entries(d: int) -> NDArray[np.intp]:
     return numbers
 
 
-def _pull_means(own_means: Floats, mass: Floats, prior: Prior) -> tuple[Floats, Floats | float]:
+def _pull_means(own_means: Floats, mass: Floats, prior: Prior) -> tuple[Floats, Floats]:
     """Pull the means (d, k) towards the prior's center, and return what the pull adds to the scatter, packed, (t, k).
 
     With m observations of mean x, center c of weight w and the new mean y, that is ``m (x - y)(x - y)'`` of the
     observations and ``w (y - c)(y - c)'`` of the prior. The mean of a component without observations stays.
     """
-    if prior.mean_strength == 0:
-        return own_means, 0.0
     # The new mean y = (m x + w c) / (m + w), as a share of x and one of c.
     share = np.where(mass > 0, mass / (mass + prior.mean_strength), 1.0)
     means = share * own_means + (1 - share) * prior.center[:, None]

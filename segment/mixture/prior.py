@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells
 from segment.mixture.model import MIN_VARIANCE, MixtureModel
+from segment.mixture.packed_matrices import pack
 
 __all__ = ["PRIORS", "Prior", "make_conjugate_prior", "make_flat_prior"]
 
@@ -85,6 +86,16 @@ class Prior:
         Prior
         """
         return replace(self, strength=self.strength / weight, mean_strength=self.mean_strength / weight)
+
+    @cached_property
+    def packed_target(self) -> Floats:
+        """What an M-step adds to the scatter of a component: the target times the strength, packed, (t, 1)."""
+        return pack(self.strength * self.target)[:, None]
+
+    @cached_property
+    def has_ridge(self) -> bool:
+        """Whether anything is added to covariances."""
+        return bool(self.ridge.any())
 
     @cached_property
     def _log_determinant(self) -> float:
