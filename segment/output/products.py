@@ -22,6 +22,7 @@ __all__ = ["encode_product", "save_products", "save_sheet"]
 
 MIN_PIECE = 2**20  # characters of text that are written at once
 MAX_THREADS = 2  # files that are made at the same time: each may need a map of the whole image
+MIN_SHARED_PIXELS = 2**18  # of an image: of a smaller one, to start threads and load their fonts takes longer
 # Of more classes files are made one after the other: all products of a megapixel of noise in 16 and 128 classes took
 # 371 and 409 MB in pairs, and take 302 and 299 MB one by one; those of 8 classes take 298 MB in pairs.
 MAX_SHARED_CLASSES = 8
@@ -90,7 +91,7 @@ def save_products(
 
 
 def _encode_products(result: Any, files: Sequence[File]) -> list[Content]:
-    """Encode the contents of files: some at the same time, unless there are many classes."""
+    """Encode the contents of files: some at the same time, unless the image is small or there are many classes."""
     encode = partial(encode_product, result)
     if result.config.regions == 0 and result.n_classes > MAX_SHARED_CLASSES:
         parts = []
@@ -98,6 +99,8 @@ def _encode_products(result: Any, files: Sequence[File]) -> list[Content]:
             return_freed_memory()
             parts.append(encode(file))
         return parts
+    if result.label_image.size < MIN_SHARED_PIXELS:
+        return list(map(encode, files))
     # Encoders spend their time in NumPy, OpenCV and zlib, which let other threads run.
     with ThreadPoolExecutor(MAX_THREADS) as pool:
         return list((pool.map if can_start_threads(MAX_THREADS) else map)(encode, files))

@@ -222,10 +222,19 @@ def test_noise_has_too_many_regions_and_corners(
     assert {path.name for path in tmp_path.iterdir()} == {"noise_True_classes.csv", "noise_False_classes.csv"}
 
 
-@pytest.mark.parametrize(("k", "settings", "n_threads"), [(3, {}, 2), (9, {}, 1), (0, {"regions": 9}, 2)])
-def test_products_of_many_classes_are_made_one_after_the_other(
-    k: int, settings: dict[str, int], n_threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("k", "settings", "min_pixels", "n_threads"),
+    [(3, {}, 0, 2), (9, {}, 0, 1), (0, {"regions": 9}, 0, 2), (3, {}, 2**18, 1), (0, {"regions": 9}, 2**18, 1)],
+)
+def test_products_of_many_classes_or_small_images_are_made_one_after_the_other(
+    k: int,
+    settings: dict[str, int],
+    min_pixels: int,
+    n_threads: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(products, "MIN_SHARED_PIXELS", min_pixels)
     pixels = np.repeat(np.arange(9, dtype=np.uint8) * 28, 12)[None].repeat(40, axis=0)
     if settings:
         result = segment.segment_regions(pixels, save=("panel", "labels"), **settings)
