@@ -167,7 +167,9 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     """
     image, caches = load_picture(source, config), _get_caches(source)
     result_key = (_make_key(config, (*_FIT, "Clean-up")), config.palette)
-    if not _can_be_sampled(config) or model or size == 0:
+    # Averages of few colors are others: thin lines of a scan of black and white are gray at the size of the screen.
+    has_few = find_few_colors(image, config.max_classes) is not None
+    if not _can_be_sampled(config) or model or size == 0 or has_few:
         full = caches.results.get((*result_key, model), lambda: _segment_in_full(source, image, config, model))
         return View(full, image, is_exact=True, is_full=True)
     size = min(max(size, MIN_SIZE), MAX_SIZE)
@@ -225,8 +227,6 @@ def _prepare(image: Image, config: SegmentConfig) -> _Prepared:
     copy = choose_spatial_type(config).make_fit_copy(preprocessed, config)
     features = extract_features(copy, config.features)
     data = FitData(features.space, features.cells, (copy,))
-    if copy is not preprocessed and find_few_colors(preprocessed, config.max_classes) is not None:
-        data = replace(data, source=extract_features(preprocessed, config.features).cells)
     return _Prepared(preprocessed, data, make_working_copy(preprocessed, QUICK_PIXELS))
 
 

@@ -38,6 +38,15 @@ def test_classes_are_those_of_the_whole_image(photograph: Path, settings: dict[s
         assert seen.share == pytest.approx(row.share, abs=0.03)
 
 
+def test_a_scan_of_black_and_white_is_labeled_in_full(photograph: Path) -> None:
+    page = np.full((200, 300), 255, np.uint8)
+    page[::3] = page[:, ::7] = 0
+    PilImage.fromarray(page).save(photograph)
+    view = make_view(photograph, segment.SegmentConfig(k=3), size=64)
+    assert view.is_full
+    assert np.array_equal(view.result.labels, np.where(page == 0, 1, 2))
+
+
 def test_a_file_that_is_written_anew_is_read_again(photograph: Path) -> None:
     config = segment.SegmentConfig(k=2, n_init=2)
     make_view(photograph, config, size=64)
