@@ -272,7 +272,13 @@ class PixelField(SpatialModel):
     ) -> MixtureModel:
         """Continue EM with the random field on the copies; see :meth:`SpatialModel.continue_fit`."""
         return fit_with_field(
-            classes, prior, data.space, data.copies, smoothness=config.smoothness, may_restart=may_restart
+            classes,
+            prior,
+            data.space,
+            data.copies,
+            smoothness=config.smoothness,
+            may_restart=may_restart,
+            may_weaken=config.shrinkage == "auto",
         )
 
     def find_min_log_density(self, classes: ClassMixture, reject: float) -> float:

@@ -56,7 +56,7 @@ def test_what_is_cleaned_up_is_chosen(leaf: np.ndarray) -> None:
     # A size counts whatever is chosen; it is in pixels of the image, also where that is shrunk first.
     for extra in ({}, {"max_size": 200}):
         counts = []
-        for min_region in ("40px", "60px"):
+        for min_region in ("40px", "70px"):
             found = segment.segment_image(leaf[..., :3], k=2, clean_up="none", min_region=min_region, **extra)
             counts.append(count_pixels_and_regions(found.label_image, 2, (300, 400))[1].sum())
         assert counts[0] >= 30

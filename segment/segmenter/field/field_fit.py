@@ -17,7 +17,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.edge_field import compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES, has_few_classes
 from segment.segmenter.field.field_em import FieldEM
-from segment.segmenter.field.noise_level import MIN_NOISE_SHARE, is_noisy
+from segment.segmenter.field.noise_level import MIN_NOISE_SHARE, measure_noise_share
 from segment.segmenter.field.smoothed_start import SMOOTHING_SIGMAS
 
 __all__ = ["fit_with_field", "shrink_noisy_copy"]
@@ -30,6 +30,9 @@ N_BANDS, MIN_BAND_ROWS = 8, 16  # of a copy that has more
 # Of the variance within many classes, from which on a fit keeps all of them at each pixel. Such classes are narrow: a
 # photograph without noise has had .35 of 128 before the field was fitted, and .06 after. Noise gives 1 and more.
 MIN_NOISE_SHARE_OF_MANY = 0.5
+# Of the strength of the prior, what is left in pure noise. Noise is Gaussian, and each pixel a witness of its own: a
+# small class may be as wide as it looks.
+MIN_STRENGTH_SHARE = 0.2
 
 
 def fit_with_field(
@@ -40,6 +43,7 @@ def fit_with_field(
     *,
     smoothness: float,
     may_restart: bool = False,
+    may_weaken: bool = False,
 ) -> MixtureModel:
     """Continue EM with a random field: the class priors of a pixel come from its neighbors' posteriors.
 
@@ -61,8 +65,10 @@ def fit_with_field(
         See :class:`segment.segmenter.field.random_field.RandomField`.
     may_restart : bool
         Whether the classes of noisy images may be found anew, in any order, from smoothed copies: the better fit is
-        returned. Images without noise (:func:`segment.segmenter.field.noise_level.is_noisy`), classes of several
-        components and classes that colors alone tell apart are never fitted anew.
+        returned. Images without noise (see :mod:`segment.segmenter.field.noise_level`), classes of several components
+        and classes that colors alone tell apart are never fitted anew.
+    may_weaken : bool
+        Whether the prior counts less where classes may be found anew: by the share of the scatter that is not noise.
 
     Returns
     -------
@@ -74,9 +80,13 @@ def fit_with_field(
     has_few = has_few_classes(classes)
     can_restart = may_restart and classes.n_classes == classes.model.n_components
     min_share = MIN_NOISE_SHARE_OF_MANY if has_few else MIN_NOISE_SHARE
-    whiten = compute_whitening_matrix(classes.model)
-    noisy = (can_restart or has_few) and is_noisy(images, space.name, whiten, min_share=min_share)
+    share = 0.0
+    if can_restart or has_few:
+        share = measure_noise_share(images, space.name, compute_whitening_matrix(classes.model))
+    noisy = share >= min_share
     is_restarted = can_restart and noisy
+    if is_restarted and may_weaken:
+        prior = prior.divide_strength(1 / max(1 - share, MIN_STRENGTH_SHARE))
     # Shrinking averages noise away: the model of a noisy image must be that of the pixels that it labels.
     growth = max(1, *(round(image.valid.size / WORKING_PIXELS) for image in images))
     n_pixels = WORKING_PIXELS * growth // (1 if is_restarted else FIT_SHARE)
@@ -85,8 +95,8 @@ def fit_with_field(
         return classes.model
     if has_few and not noisy:
         return _fit_many(classes, prior, space, copies, smoothness)
-    share = MAX_FIELD_VALUES / classes.n_classes / sum(copy.valid.size for copy in copies)
-    em = FieldEM([band for copy in copies for band in _split_into_bands(copy, share)], space, smoothness)
+    fitted = MAX_FIELD_VALUES / classes.n_classes / sum(copy.valid.size for copy in copies)
+    em = FieldEM([band for copy in copies for band in _split_into_bands(copy, fitted)], space, smoothness)
     model = em.fit(classes, prior)
     if not is_restarted or em.has_separate_colors(model):
         return model
@@ -122,7 +132,10 @@ def shrink_noisy_copy(classes: ClassMixture, space: FeatureSpace, copy: Image) -
     copies of an eighth of the pixels were as close or closer to those without noise in 6 of 10 fits (at worst .71 ARI).
     """
     n = MAX_FIELD_VALUES // classes.n_classes if classes.n_classes >= MIN_CLASSES else copy.valid.size
-    if copy.valid.size <= n or not is_noisy([copy], space.name, compute_whitening_matrix(classes.model)):
+    if copy.valid.size <= n:
+        return copy
+    share = measure_noise_share([copy], space.name, compute_whitening_matrix(classes.model))
+    if share < MIN_NOISE_SHARE:
         return copy
     return make_working_copy(copy, n)
 

@@ -15,7 +15,7 @@ from segment.features.color_space import FeatureSpace
 from segment.preprocessor.preprocessor import denoise
 from segment.preprocessor.working_copy import make_working_copy
 
-__all__ = ["MIN_NOISE_SHARE", "are_planes_noisy", "is_noisy", "measure_noise_variances", "smooth_noise"]
+__all__ = ["MIN_NOISE_SHARE", "are_planes_noisy", "measure_noise_share", "measure_noise_variances", "smooth_noise"]
 
 Floats = NDArray[np.float64]
 
@@ -34,8 +34,8 @@ MASK = (1, -2, 1, -2, 4, -2, 1, -2, 1)
 MASK_POWER = 36.0
 
 
-def is_noisy(images: Sequence[Image], feature_name: str, whiten: Floats, *, min_share: float = MIN_NOISE_SHARE) -> bool:
-    """Check whether noise is a large part of the scatter within the classes.
+def measure_noise_share(images: Sequence[Image], feature_name: str, whiten: Floats) -> float:
+    """Measure how much of the scatter within the classes is noise.
 
     Parameters
     ----------
@@ -45,20 +45,18 @@ def is_noisy(images: Sequence[Image], feature_name: str, whiten: Floats, *, min_
         Name of the feature space.
     whiten : ndarray of shape (d, d), float64
         Features times it have the mean variance 1 within the classes.
-    min_share : float
-        The variance from which on noise is a large part.
 
     Returns
     -------
-    bool
-        Whether the variance of the noise, mean of the whitened features and of the images, is at least this.
+    float, >= 0
+        Variance of the noise, mean of the whitened features and of the images: 0 to 1 and, by chance, a little more.
+        From `MIN_NOISE_SHARE` on an image is noisy.
     """
-    shares = [measure_noise_variances(image, feature_name, whiten)[0].mean() for image in images]
-    return float(np.mean(shares)) >= min_share
+    return float(np.mean([measure_noise_variances(image, feature_name, whiten)[0].mean() for image in images]))
 
 
 def are_planes_noisy(planes: NDArray[np.floating], valid: NDArray[np.bool_]) -> bool:
-    """Check the same for features that have been computed and whitened already.
+    """Check whether noise is a large part, of features that have been computed and whitened already.
 
     Parameters
     ----------

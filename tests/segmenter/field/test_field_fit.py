@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
-from segment import Image
+from segment import Image, segment_image
 from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
@@ -153,3 +154,17 @@ def test_most_steps_of_many_classes_are_made_on_few_pixels(
     # The last steps are made on the pixels themselves: shrinking has no part in the variances.
     np.testing.assert_allclose(np.sort(model.means[:, 0]), 11 + 12 * np.arange(20), atol=0.1)
     np.testing.assert_allclose(model.covariances.ravel(), 2 / 3 + 1 / 12, atol=0.05)  # 1 / 12 within a gray level
+
+
+def test_a_small_class_is_as_wide_as_it_looks_in_noise() -> None:
+    rng = np.random.default_rng(0)
+    rough = gaussian_filter(rng.standard_normal((128, 128)), 8.0)
+    truth = rough > np.quantile(rough, 0.97)  # speckle of radar: the deviation grows with the mean
+    values = np.where(truth, 3.0, 1.0) * rng.gamma(4, 1 / 4, truth.shape)
+    overlaps = []
+    for shrinkage in ("auto", 0.75):
+        found = segment_image(values.astype(np.float32), k=2, shrinkage=shrinkage).label_image == 2
+        overlaps.append((found & truth).sum() / (found | truth).sum())
+    # A strength that is given is kept.
+    assert overlaps[0] > 0.92
+    assert overlaps[1] < 0.8

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from segment import Image
-from segment.segmenter.field.noise_level import are_planes_noisy, is_noisy, measure_noise_variances, smooth_noise
+from segment.segmenter.field.noise_level import (
+    MIN_NOISE_SHARE,
+    are_planes_noisy,
+    measure_noise_share,
+    measure_noise_variances,
+    smooth_noise,
+)
 
 
 def draw_halves(rng: np.random.Generator, sigma: float, channels: int = 3) -> Image:
@@ -40,9 +46,9 @@ def test_images_without_a_window_have_no_noise(shape: tuple[int, int]) -> None:
 
 def test_white_noise_within_classes_is_noisy_and_shading_is_not(rng: np.random.Generator) -> None:
     whiten = np.eye(1) / 20
-    assert is_noisy([draw_halves(rng, 20.0, channels=1)], "rgb", whiten)
+    assert measure_noise_share([draw_halves(rng, 20.0, channels=1)], "rgb", whiten) > MIN_NOISE_SHARE
     shading = np.tile(np.linspace(60, 130, 100), (80, 1))  # standard deviation 20, too
-    assert not is_noisy([Image.from_array(shading.astype(np.uint8))], "rgb", whiten)
+    assert measure_noise_share([Image.from_array(shading.astype(np.uint8))], "rgb", whiten) < MIN_NOISE_SHARE
 
 
 def test_smoothing_leaves_a_small_share_of_noise(rng: np.random.Generator) -> None:
@@ -61,5 +67,6 @@ def test_planes_of_features_have_the_noise_of_their_image(
 ) -> None:
     image, whiten = draw_halves(rng, sigma), np.eye(3) / 10  # noise of 0.4 and 0.6 standard deviations
     planes = np.moveaxis(image.pixels @ whiten, -1, 0)
-    assert are_planes_noisy(planes, image.valid) is is_noisy([image], "rgb", whiten) is expected
+    share = measure_noise_share([image], "rgb", whiten)
+    assert are_planes_noisy(planes, image.valid) is (share >= MIN_NOISE_SHARE) is expected
     assert not are_planes_noisy(planes, np.zeros(image.valid.shape, dtype=bool))
