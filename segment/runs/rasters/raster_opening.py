@@ -278,7 +278,7 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
         "the bands have different values for no data: that of the first counts; --nodata gives one for each",
     )
     notes: tuple[str, ...] = nodata_notes if len(set(map(str, nodata))) > 1 else ()
-    notes += _describe_palette(colors, dtype) if colors else describe_bands(len(used))
+    notes += _describe_palette(colors, bits) if colors else describe_bands(len(used))
     notes += describe_band_scales([(file.scales[number - 1], file.offsets[number - 1]) for number in used])
     return Raster(
         path=name,
@@ -301,9 +301,9 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
     )
 
 
-def _describe_palette(colors: Mapping[int, Any], dtype: str) -> tuple[str, ...]:
-    """Note that a palette has fewer colors than there are numbers."""
-    if len(colors) > np.iinfo(dtype).max:
+def _describe_palette(colors: Mapping[int, Any], bits: int) -> tuple[str, ...]:
+    """Note that a palette has fewer colors than there are numbers of so many bits."""
+    if len(colors) >= 2**bits:
         return ()
     return (f"the palette has colors for the numbers 0 to {len(colors) - 1}: pixels of others get no label",)
 

@@ -135,7 +135,7 @@ class Raster:
         """Whether some pixels may not be valid."""
         is_marked = not math.isnan(self.nodata) or bool(self.alpha) or self.has_mask or self.selection.has_gaps
         # Some numbers may have no color.
-        return is_marked or self.kind == "float32" or 0 < len(self.palette) <= np.iinfo(self.dtype).max
+        return is_marked or self.kind == "float32" or 0 < len(self.palette) < 2**self.bits
 
     def _open(self) -> Any:
         """Open the file, once in each thread."""

@@ -214,12 +214,14 @@ def test_a_palette_stands_for_its_colors(tmp_path: Path, quadrants: np.ndarray) 
 
 
 @pytest.mark.parametrize(
-    "kind", ["inverted", "inverted, 16 bits", "signed", "floats", "black and white", "four bits", "planes"]
+    "kind", ["inverted", "inverted, 16 bits", "signed", "floats", "black and white", "fax", "four bits", "planes"]
 )
 def test_odd_kinds_of_tiff_are_read_as_by_the_loader(tmp_path: Path, scene: np.ndarray, kind: str) -> None:
     source = tmp_path / "a.tif"
     if kind == "black and white":
         tifffile.imwrite(source, scene[..., 0] > 100)
+    elif kind == "fax":
+        PIL.Image.fromarray(scene[..., 0] > 100).save(source, compression="group4")
     elif kind == "four bits":
         write(source, scene[..., 0] // 16, nbits=4)
     elif kind == "planes":
@@ -231,6 +233,7 @@ def test_odd_kinds_of_tiff_are_read_as_by_the_loader(tmp_path: Path, scene: np.n
     found = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=50, **NO_CLEAN_UP)
     in_memory = segment.segment_image(source, k=2, **NO_CLEAN_UP)
     np.testing.assert_array_equal(read_without_place(found.path), in_memory.label_image)
+    assert not any("palette" in warning for warning in found.warnings)
     if kind in ("signed", "floats"):  # measurements, which have no white
         assert in_memory.image.pixels.max() == deep[kind].max()
 
