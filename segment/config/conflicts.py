@@ -88,8 +88,8 @@ def reject_start_settings(config: SettingValues, model_settings: Mapping[str, ob
         # The shape of the mixture is that of the model; the same value may be given.
         if setting.name in ("k", "features", "covariance_type") and model_settings[setting.name] != value:
             raise SettingsError(
-                f"{setting.name}: that of the model to start from, {model_settings[setting.name]}; got {value}. "
-                "Leave it out."
+                f"{setting.name} ({setting.option}): that of the model to start from, {model_settings[setting.name]}; "
+                f"got {value}. Leave it out."
             )
         if not START.is_used(setting) and value != setting.default:
             raise make_unused_error(setting, value, START)

@@ -193,7 +193,11 @@ ENTRY_POINTS: Mapping[str, EntryPoint] = {
         _RASTER,
         text="segment raster",
         besides=(*_RASTER.besides, "drop_class", "geojson_crs"),
-        remedies={**_RASTER.remedies, "save": f"Choose of {', '.join(_RASTER_PRODUCTS)}"},
+        remedies={
+            **_RASTER.remedies,
+            **dict.fromkeys(("regions", "coherence"), "Leave it out, or give the file to segment run with --max-size"),
+            "save": f"Choose of {', '.join(_RASTER_PRODUCTS)}",
+        },
         products=_RASTER_PRODUCTS,
     ),
     "fit": replace(_FIT, text="segment fit", besides=("overwrite",), products=("config",)),

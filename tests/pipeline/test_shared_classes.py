@@ -147,9 +147,9 @@ def test_a_start_stays_as_it_is_if_there_are_too_few_colors(model: ClassModel) -
 
 
 def test_a_start_of_another_number_of_classes_is_refused(model: ClassModel, quadrants: np.ndarray) -> None:
-    with pytest.raises(SettingsError, match=r"^k: that of the model to start from, 4; got 3\. Leave it out\.$"):
+    with pytest.raises(SettingsError, match=r"^k \(-k\): that of the model to start from, 4; got 3\. Leave it out\.$"):
         segment.segment_image(quadrants, start=model, k=3)
-    with pytest.raises(SettingsError, match=r"^features: that of the model to start from, rgb; got lab"):
+    with pytest.raises(SettingsError, match=r"^features \(--features\): that of the model to start from, rgb; got lab"):
         segment.segment_image(quadrants, segment.SegmentConfig(k=4, features="lab"), start=model)
 
 

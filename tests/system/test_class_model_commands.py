@@ -91,7 +91,7 @@ def test_a_start_from_the_command_line(program: Program) -> None:
     assert program("batch", ".", "--start", "m.json", "-o", "again")[0] == 0
     code, _, err = program("run", "a.png", "--start", "m.json", "-k", "3", "-o", "more")
     assert (code, Path("more").exists()) == (2, False)
-    assert err == "Error: k: that of the model to start from, 4; got 3. Leave it out.\n"
+    assert err == "Error: k (-k): that of the model to start from, 4; got 3. Leave it out.\n"
 
 
 def test_a_model_is_not_replaced_unless_asked(program: Program) -> None:

@@ -308,7 +308,7 @@ class ClassModel(EqualByValue):
         >>> model.check_settings(segment.SegmentConfig(k=3, features="rgb"))
         Traceback (most recent call last):
             ...
-        segment.core.errors.SettingsError: k: that of the model to start from, 2; got 3. Leave it out.
+        segment.core.errors.SettingsError: k (-k): that of the model to start from, 2; got 3. Leave it out.
         """
         reject_start_settings(config, self.settings)
 

@@ -100,7 +100,7 @@ def test_images_of_other_features_are_refused() -> None:
 def test_settings_other_than_those_of_the_model_are_refused() -> None:
     model = make_class_model()
     model.check_settings(segment.SegmentConfig(k=4, smoothness=3))
-    with pytest.raises(SettingsError, match=r"^k: that of the model to start from, 4; got 3\. Leave it out\.$"):
+    with pytest.raises(SettingsError, match=r"^k \(-k\): that of the model to start from, 4; got 3\. Leave it out\.$"):
         model.check_settings(segment.SegmentConfig(k=3))
-    with pytest.raises(SettingsError, match=r"^features: that of the model to start from, rgb; got lab"):
+    with pytest.raises(SettingsError, match=r"^features \(--features\): that of the model to start from, rgb; got lab"):
         model.check_settings(segment.SegmentConfig(k=4, features="lab"))
