@@ -136,7 +136,7 @@ class Setting:
         """
         if isinstance(value, bool):
             return "on" if value else "off"
-        return ", ".join(value) if type(value) is tuple else str(value)
+        return ", ".join(map(str, value)) if type(value) is tuple else str(value)
 
     def _check_several(self, value: Any) -> tuple[str, ...]:
         """Check a list of choices; they come back in the order in which the setting has them."""

@@ -345,6 +345,8 @@ def _copy_stream(stream: BinaryIO, copy: BinaryIO, limit: int) -> BinaryIO:
     """Copy what comes through a pipe to a file, because decoders move back and forth, and return that file."""
     size = 0
     while part := stream.read(_PIPE_CHUNK_BYTES):
+        if not isinstance(part, bytes):
+            raise ImageError(f"an image is bytes; got {type(part).__name__}. Open the file in the mode 'rb'.")
         try:
             copy.write(part)
             copy.flush()

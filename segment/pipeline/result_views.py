@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import index
 from os import PathLike
 from pathlib import Path
@@ -21,7 +21,7 @@ from segment.core.image import Image
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.output_loader import load_output
 
-__all__ = ["ClassMasks", "FitViews", "LabelViews", "ResultViews"]
+__all__ = ["ClassMasks", "FitViews", "LabelViews", "ResultViews", "list_shares"]
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -255,12 +255,7 @@ class ResultViews(LabelViews):
         return cast(str, load_output("notebook").render_notebook_html(self))
 
     def __repr__(self) -> str:
-        # A class that does not count has no share.
-        shares = [
-            name if math.isnan(row.share) else f"{name} {100 * row.share:.1f} %"
-            for name, row in zip(self.names, self.classes, strict=True)
-        ]
-        return f"<{type(self).__name__} of {self._describe_image()}: {_list_names(shares) or 'no class'}>"
+        return f"<{type(self).__name__} of {self._describe_image()}: {list_shares(self.names, self.classes)}>"
 
     def panel(self) -> Picture:
         """Draw the original and the segmented image beside each other with a legend.
@@ -366,6 +361,26 @@ class FitViews(ResultViews):
             HTML.
         """
         return cast(str, load_output("report.page").render_page(self))
+
+
+def list_shares(names: Sequence[str], classes: Sequence[ClassRow]) -> str:
+    """List the names of the first classes with their shares in one line.
+
+    Parameters
+    ----------
+    names : sequence of str
+    classes : sequence of ClassRow
+
+    Returns
+    -------
+    str
+    """
+    # A class that does not count has no share.
+    shares = [
+        name if math.isnan(row.share) else f"{name} {100 * row.share:.1f} %"
+        for name, row in zip(names, classes, strict=True)
+    ]
+    return _list_names(shares) or "no class"
 
 
 def _list_names(names: Any) -> str:

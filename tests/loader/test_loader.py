@@ -262,6 +262,8 @@ def test_stream_gives_what_a_file_gives(write_file, kind):
 def test_stream_is_named_in_messages():
     with pytest.raises(ImageError, match=r"^pipe: there is no image; 0 bytes came\. Pipe an image file into it\.$"):
         load_stream(io.BytesIO(), name="pipe")
+    with pytest.raises(ImageError, match=r"^stdin: an image is bytes; got str\. Open the file in the mode 'rb'\.$"):
+        load_stream(io.StringIO("text"))
     with pytest.raises(ImageError, match=r"^stdin: an image is .*; got a file that begins with %PDF-1\.7"):
         load_stream(io.BytesIO(b"%PDF-1.7" + bytes(100)))
 

@@ -61,6 +61,11 @@ def test_an_image_without_valid_pixels_is_refused() -> None:
         segment.explore(nothing)
 
 
+def test_numbers_under_another_name_are_refused(noisy: np.ndarray) -> None:
+    with pytest.raises(SettingsError, match=r"^k \(-k\): not used by .*; got 2, 4\. Give the least and the greatest"):
+        segment.explore(noisy, k=(2, 4))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("k", ["8..2", "0..3", "many", (1, 300)])
 def test_a_wrong_range_is_refused(noisy: np.ndarray, k: str | tuple[int, int]) -> None:
     with pytest.raises(SettingsError, match="k_range"):

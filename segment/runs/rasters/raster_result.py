@@ -21,6 +21,7 @@ from segment.pipeline.class_table import ClassRow, set_expected_shares
 from segment.pipeline.interest_table import InterestRow, make_interest_rows
 from segment.pipeline.label_cleanup import is_cleanup_by_evidence
 from segment.pipeline.pixel_selection import describe_empty_regions
+from segment.pipeline.result_views import list_shares
 from segment.pipeline.result_warnings import collect_result_warnings, warn_of_cleanup
 from segment.preprocessor.masking import describe_absent_nodata
 from segment.runs.rasters.reader import Raster
@@ -69,7 +70,7 @@ class RasterClasses:
     light: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RasterSegmentation:
     """The result of :func:`segment.segment_raster`: classes and their areas. The labels are in a file.
 
@@ -130,8 +131,8 @@ class RasterSegmentation:
     ...     result = segment.segment_raster(Path(folder, "scene.tif"), Path(folder, "labels.tif"), k=2)
     >>> [(row.label, row.pixels, row.mean) for row in result.classes]
     [(1, 20, (20.0,)), (2, 10, (200.0,))]
-    >>> result.names
-    ('class 1', 'class 2')
+    >>> result
+    <RasterSegmentation in labels.tif, 6 x 5 pixels: class 1 66.7 %, class 2 33.3 %>
     """
 
     path: Path
@@ -153,6 +154,10 @@ class RasterSegmentation:
     class_model: ClassModel
     raster: Raster
     interest: tuple[InterestRow, ...] = ()
+
+    def __repr__(self) -> str:
+        size = f"{self.path.name}, {self.width} x {self.height} pixels"
+        return f"<RasterSegmentation in {size}: {list_shares(self.names, self.classes)}>"
 
 
 def summarize_raster(
