@@ -11,6 +11,7 @@ import click
 from segment.cli.command_help import StagedCommand
 from segment.cli.job_runs import run_jobs
 from segment.cli.options import DEBUG, JSON, OUTPUT, add_setting_options, make_config
+from segment.core.class_names import MAX_CLASSES
 from segment.core.errors import SettingsError
 
 __all__ = ["relabel_labels"]
@@ -63,6 +64,8 @@ def relabel_labels(
     if image is not None and len(results) > 1:
         raise SettingsError(f"image (--image): with one RESULT; got {len(results)}. Relabel them one by one.")
     save = ("labels",) if image is None else ("panel", "labels")
-    config = make_config("relabel", options, k=255, save=save)  # how many there are is known when a file is read
+    config = make_config(
+        "relabel", options, k=MAX_CLASSES, save=save
+    )  # how many there are is known when a file is read
     jobs = plan_relabel_jobs(results, output, config, image)
     return run_jobs(jobs, config, partial(run_relabel_job, image=image), debug=debug, as_json=as_json)

@@ -1,8 +1,11 @@
-"""The names of classes that were given none."""
+"""How many classes there may be, and the names of those that were given none."""
 
 from __future__ import annotations
 
-__all__ = ["make_default_name", "make_default_names"]
+__all__ = ["MAX_CLASSES", "make_default_name", "make_default_names"]
+
+MAX_CLASSES = 255
+"""A label image has 8 bits, and 0 stands for no class."""
 
 
 def make_default_name(label: int) -> str:

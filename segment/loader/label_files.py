@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.class_names import make_default_names
+from segment.core.class_names import MAX_CLASSES, make_default_names
 from segment.core.errors import ImageError, printable_path
 from segment.core.georeference import NOWHERE, Georeference
 
 __all__ = ["StoredLabels", "read_label_file"]
-
-MAX_CLASSES = 255
 
 
 @dataclass(frozen=True, eq=False)

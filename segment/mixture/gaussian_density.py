@@ -35,7 +35,8 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 _LOG_TWO_PI = math.log(2 * math.pi)
-# Log weight of an empty component: minus infinity would put NaN into the matrix products.
+# Log weight of an empty component, and of noise where there is none: minus infinity would put NaN into products and
+# differences.
 MIN_LOG = -1e300
 # Cells processed at once: their moments and log densities stay in the processor's cache. Of many components, the log
 # densities of fewer cells fit in it.

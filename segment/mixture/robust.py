@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.em import Steps
-from segment.mixture.gaussian_density import compute_responsibilities
+from segment.mixture.gaussian_density import MIN_LOG, compute_responsibilities
 from segment.mixture.gaussian_steps import maximize_posterior as maximize_gaussian_posterior
 from segment.mixture.model import MixtureModel
 from segment.mixture.packed_matrices import pack
@@ -34,8 +34,6 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-# Log weight of noise where there is none: minus infinity would give NaN in differences.
-MIN_LOG_WEIGHT = -1e300
 # Absolute log of a volume; beyond it densities leave the range of floating point.
 MAX_LOG_VOLUME = 600.0
 
@@ -152,7 +150,7 @@ def compute_expectation(
     # The density is (1 - s) sum_j w_j p_j(x) + s c, with s the share of noise and c its density. s can reach 1.
     log_share = np.log(np.maximum(1 - shares, np.finfo(float).tiny))[:, None, None]
     has_noise = shares * model.noise_density > 0
-    log_noise = np.where(has_noise, np.log(np.where(has_noise, shares * model.noise_density, 1.0)), MIN_LOG_WEIGHT)
+    log_noise = np.where(has_noise, np.log(np.where(has_noise, shares * model.noise_density, 1.0)), MIN_LOG)
     log_noise = log_noise[:, None]
     has_tails = model.degrees_of_freedom.size > 0
     moments = np.zeros_like(parameters)

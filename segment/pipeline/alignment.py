@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.class_names import make_default_names
+from segment.core.class_names import MAX_CLASSES, make_default_names
 from segment.core.errors import ModelError
 from segment.mixture.mixture_fit import score_as_fit
 from segment.pipeline.class_table import ClassRow
@@ -23,7 +23,6 @@ __all__ = ["align_classes", "measure_drift"]
 Floats = NDArray[np.float64]
 
 MAX_DISTANCE = 3.0  # nats, between partners: classes of one shape whose means lie 4.9 standard deviations apart
-MAX_CLASSES = 255  # that a label image of 8 bits can hold
 
 
 def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:

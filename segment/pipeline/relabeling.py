@@ -16,7 +16,7 @@ from segment.config.config import SegmentConfig, list_settings
 from segment.config.config_file import READING
 from segment.config.products import RELABEL_PRODUCTS, RELABEL_PRODUCTS_WITHOUT_IMAGE
 from segment.config.setting_arguments import SettingArguments
-from segment.core.class_names import make_default_names
+from segment.core.class_names import MAX_CLASSES, make_default_names
 from segment.core.equality import EqualByValue
 from segment.core.errors import ImageError, SettingsError, printable_path
 from segment.core.hex_colors import parse_hex_color
@@ -189,10 +189,12 @@ def relabel_classes(
     """
     if config is None:
         # Before a file is read; how many classes it has is not known yet.
-        known = {"k": 255} if {"name", "merge"} & settings.keys() else {}
+        known = {"k": MAX_CLASSES} if {"name", "merge"} & settings.keys() else {}
         SegmentConfig.from_values(**{**known, **settings}).reject_unused_by("relabel_classes", known)
     else:
-        config.reject_unused_by("relabel_classes", {"k": 255})  # that of the command, which cannot know it either
+        config.reject_unused_by(
+            "relabel_classes", {"k": MAX_CLASSES}
+        )  # that of the command, which cannot know it either
     stored = read_label_file(labels) if isinstance(labels, (str, PathLike)) else _make_stored(np.asarray(labels))
     k = len(stored.names)
     has_save = config is not None or "save" in settings
@@ -232,9 +234,9 @@ def relabel_classes(
 def _make_stored(labels: NDArray[Any]) -> StoredLabels:
     """Check labels that are an array."""
     is_right = labels.ndim == 2 and labels.size and labels.dtype.kind in "ui"
-    if not is_right or labels.min() < 0 or labels.max() > 255:
+    if not is_right or labels.min() < 0 or labels.max() > MAX_CLASSES:
         raise ImageError(
-            f"labels: whole numbers from 0 to 255 of shape (H, W); got {labels.dtype} {labels.shape}. "
+            f"labels: whole numbers from 0 to {MAX_CLASSES} of shape (H, W); got {labels.dtype} {labels.shape}. "
             "Of a result give the label_image."
         )
     return StoredLabels(labels.astype(np.uint8), None, make_default_names(int(labels.max())))

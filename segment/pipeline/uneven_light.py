@@ -24,6 +24,7 @@ from segment.features.color_space import FeatureSpace
 from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.noise_level import NORMAL_MEDIAN
 
 __all__ = ["measure_uneven_light", "warn_of_uneven_light"]
 
@@ -39,7 +40,6 @@ MIN_EXPLAINED, MIN_MOVED = 0.6, 0.02  # from which on the light is told
 # How far apart classes lie in even light: the distance of their medians by the sum of their deviations, both robust.
 # Two halves of one normal distribution have 1.1, of a uniform one 1.3.
 MIN_SEPARATION = 2.1
-NORMAL_MEDIAN = 0.6744898  # of the absolute value of a standard normal variable
 
 
 def warn_of_uneven_light(

@@ -30,10 +30,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.class_names import MAX_CLASSES
 from segment.core.errors import ModelError, printable_path
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.segmenter.class_model.json_reader import Fields, parse_json
-from segment.segmenter.class_model.validation import MAX_CHANNELS, MAX_CLASSES, omit_new_settings
+from segment.segmenter.class_model.validation import MAX_CHANNELS, omit_new_settings
 
 __all__ = ["FORMAT", "VERSION", "decode_fields", "describe_classes", "encode_fields"]
 

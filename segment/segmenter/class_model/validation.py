@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig, list_settings
+from segment.core.class_names import MAX_CLASSES
 from segment.core.errors import ModelError, SettingsError, printable_path
 from segment.features.color_space import FEATURES
 from segment.mixture.model import MixtureModel
 
 __all__ = [
     "MAX_CHANNELS",
-    "MAX_CLASSES",
     "PREPROCESSING",
     "check_features",
     "check_groups",
@@ -34,9 +34,6 @@ Floats = NDArray[np.float64]
 
 PREPROCESSING = tuple(setting.name for setting in list_settings() if setting.group == "Preprocessing")
 """The settings that a model keeps: what happens to an image before its colors become features."""
-
-MAX_CLASSES = 255
-"""A label image has 8 bits, and 0 stands for no class."""
 
 MAX_CHANNELS = 4096
 """More bands than any sensor has: a larger number is an error."""

@@ -15,7 +15,14 @@ from segment.features.color_space import FeatureSpace
 from segment.preprocessor.preprocessor import denoise
 from segment.preprocessor.working_copy import make_working_copy
 
-__all__ = ["MIN_NOISE_SHARE", "are_planes_noisy", "measure_noise_share", "measure_noise_variances", "smooth_noise"]
+__all__ = [
+    "MIN_NOISE_SHARE",
+    "NORMAL_MEDIAN",
+    "are_planes_noisy",
+    "measure_noise_share",
+    "measure_noise_variances",
+    "smooth_noise",
+]
 
 Floats = NDArray[np.float64]
 
@@ -27,8 +34,8 @@ MIN_NOISE_SHARE = 0.25
 MIN_SMOOTHED_SHARE, SHARE_LEFT = 0.05, 0.0125
 # Windows of 3 x 3 pixels in which the noise of an image is measured.
 MAX_WINDOWS = 2**12
-# The median of the absolute value of a standard normal variable.
 NORMAL_MEDIAN = 0.6744898
+"""The median of the absolute value of a standard normal variable."""
 # The mask of a window, row by row, and the variance that it gives to noise of variance 1.
 MASK = (1, -2, 1, -2, 4, -2, 1, -2, 1)
 MASK_POWER = 36.0
