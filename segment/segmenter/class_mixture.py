@@ -159,7 +159,7 @@ class ClassMixture:
         Examples
         --------
         >>> model = MixtureModel(np.array([0.5, 0.5, 0.0]), np.zeros((3, 1)), np.ones((3, 1, 1)))
-        >>> ClassMixture(model, np.array([0, 0, 1])).compute_log_weights().round(2).tolist()
+        >>> ClassMixture(model, np.array([0, 0, 1])).compute_log_weights().astype(float).round(2).tolist()
         [0.0, -13.82]
         """
         return np.log(np.maximum(self._pool_weights_and_means()[0], MIN_WEIGHT), dtype=np.float32)
