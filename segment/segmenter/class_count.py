@@ -12,12 +12,16 @@ criterion that counts every pixel takes the largest number of classes that it ma
 3. The number of valid pixels over that area is the number of independent ones (:func:`estimate_effective_size`), with
    which :func:`segment.mixture.selection.choose_n_components` compares the mixtures. A small one is drawn to what is
    typical.
+
+Lines and other thin things have no inside. So one class is chosen only where all pixels of the copy, as they are, show
+no other one whose pixels lie side by side (:func:`measure_adjacency`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,15 +31,24 @@ from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.features.color_index import ColorIndex
+from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect_cells, extract_features
 from segment.mixture.cells import Cells, concatenate
+from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection, choose_n_components, compute_residuals
 from segment.preprocessor.preprocessor import shrink
 from segment.segmenter.field.noise_level import smooth_noise
 from segment.segmenter.fit_data import FitData
 
-__all__ = ["choose_classes", "estimate_effective_size", "mask_interior", "measure_contrast", "measure_correlation_area"]
+__all__ = [
+    "choose_classes",
+    "estimate_effective_size",
+    "mask_interior",
+    "measure_adjacency",
+    "measure_contrast",
+    "measure_correlation_area",
+]
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +75,8 @@ _MAX_SQUARED_DISTANCE = 16.0
 # The autocorrelation is summed up to the distance at which it has fallen to this. Beyond are slow trends, such as
 # shading, and the noise of the estimate, added up over a great many displacements.
 _MIN_CORRELATION = 0.05
+# A line one pixel wide has a fourth of its neighbors in it, single pixels of noise have no more than their share.
+_MIN_ADJACENCY = 0.12
 
 
 def choose_classes(
@@ -93,8 +108,32 @@ def choose_classes(
     Selection
         The chosen number, the runner-up, and the criterion for every number that was tried.
     """
+    choose = partial(
+        _choose_on_copies,
+        data,
+        k_range,
+        criterion=criterion,
+        components_per_class=components_per_class,
+        covariance_type=covariance_type,
+    )
+    found = choose([_make_interior_copy(image, data.space.name) for image in data.copies])
+    if found.chosen > 1 or k_range[1] == 1:
+        return found
+    thin = choose([shrink(image, max_size=_COPY_SIDE) for image in data.copies])
+    return thin if thin.chosen > 1 and _shows_things(data) else found
+
+
+def _choose_on_copies(
+    data: FitData,
+    k_range: tuple[int, int],
+    copies: Sequence[Image],
+    *,
+    criterion: str,
+    components_per_class: int,
+    covariance_type: str,
+) -> Selection:
+    """Choose the number of classes of the valid pixels of copies."""
     space = data.space
-    copies = [_make_interior_copy(image, space.name) for image in data.copies]
     tolerance = _choose_tolerance(data.copies)
     copy_cells = concatenate(*(_collect_copy_cells(space.name, copy, tolerance) for copy in copies))
     # Where the valid pixels are scattered, a smaller copy may have none.
@@ -122,6 +161,43 @@ def choose_classes(
         covariance_type=covariance_type,
         metric=space.compute_start_metric(copy_cells),
     )
+
+
+def _shows_things(data: FitData) -> bool:
+    """Say whether pixels of the smaller of two classes lie side by side, and not each by itself as noise does."""
+    model = fit_mixture(data.cells, 2).model
+
+    def find_smaller(copy: Image) -> NDArray[np.bool_]:
+        """Find the pixels of the smaller class."""
+        index = ColorIndex(copy)
+        space = FeatureSpace(data.space.name, index.n_channels, index.black, index.white)
+        return index.map_to_pixels(
+            lambda colors: model.predict(space.make_cells(colors)) == model.weights.argmin()
+        ).astype(bool, copy=False)
+
+    masks = [(find_smaller(copy), copy.valid) for copy in data.copies]
+    return any(measure_adjacency(mask) - mask[valid].mean() > _MIN_ADJACENCY for mask, valid in masks if mask.any())
+
+
+def measure_adjacency(mask: NDArray[np.bool_]) -> float:
+    """Measure how many of the neighbors of marked pixels are marked too.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (H, W), bool
+
+    Returns
+    -------
+    float, 0 to 1
+        Mean share of the eight neighbors; 0 where no pixel is marked.
+
+    Examples
+    --------
+    >>> measure_adjacency(np.eye(100, dtype=bool)).__round__(3)
+    0.247
+    """
+    around = load_cv2().blur(mask.astype(np.float32), (3, 3), borderType=load_cv2().BORDER_CONSTANT)
+    return float((around[mask] * 9 - 1).mean() / 8) if mask.any() else 0.0
 
 
 def _make_interior_copy(image: Image, feature_name: str) -> Image:

@@ -20,6 +20,7 @@ from segment.segmenter.class_count import (
     choose_classes,
     estimate_effective_size,
     mask_interior,
+    measure_adjacency,
     measure_contrast,
     measure_correlation_area,
 )
@@ -313,3 +314,27 @@ def test_invalid_pixels_do_not_change_the_choice(quadrants: np.ndarray) -> None:
     picture[96:, :, 3] = 0
     image = segment.Image.from_array(picture, alpha=True)
     assert segment.segment_image(image, k="auto").n_classes == 4
+
+
+@pytest.mark.parametrize("sigma", [2.0, 12.0])
+def test_thin_lines_are_a_class(sigma: float) -> None:
+    rows, columns = np.mgrid[:200, :240]
+    lines = ((rows + 2 * columns) // 2 % 60 == 0) | (columns == 120)  # 1.5 and 1 pixels wide
+    assert len(segment.segment_image(add_noise(90 + 80.0 * lines, sigma), k="auto").classes) == 2
+
+
+def test_speckle_and_single_pixels_are_no_class(rng: np.random.Generator) -> None:
+    # Their colors are not those of one Gaussian, but they lie anywhere.
+    speckle = np.clip(rng.gamma(4, 20, (150, 160)), 0, 255).astype(np.uint8)
+    dots = add_noise(90 + 100.0 * (rng.random((150, 160)) < 0.001), 4.0)
+    for picture in (speckle, dots):
+        assert len(segment.segment_image(picture, k="auto").classes) == 1
+
+
+def test_neighbors_of_lines_are_marked_and_those_of_single_pixels_are_not() -> None:
+    line = np.zeros((50, 50), dtype=bool)
+    line[10] = True
+    assert measure_adjacency(line) == pytest.approx(0.25, abs=0.01)
+    single = np.zeros((50, 50), dtype=bool)
+    single[::3, ::3] = True
+    assert measure_adjacency(single) == measure_adjacency(np.zeros((5, 5), dtype=bool)) == 0
