@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
@@ -16,7 +17,7 @@ from segment.mixture.cells import Cells
 if TYPE_CHECKING:
     from segment.segmenter.regions.region_classes import RegionCells
 
-__all__ = ["FitData", "find_few_colors"]
+__all__ = ["FitData", "find_few_colors", "limit_few_colors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,23 @@ class FitData:
             self.source.__dict__.pop("cells", None)
 
 
-def find_few_colors(image: Image, n: int) -> frozenset[bytes] | None:
+def limit_few_colors(config: SegmentConfig) -> int:
+    """Return how many colors of an image are a class each.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+
+    Returns
+    -------
+    int
+        The number of classes. Where it is to be chosen, two, as of a scan of black and white: a dark picture may have a
+        dozen grays and noise all the same.
+    """
+    return config.k if isinstance(config.k, int) else 2
+
+
+def find_few_colors(image: Image, config: SegmentConfig) -> frozenset[bytes] | None:
     """Find the distinct colors of an image that has no more of them than there may be classes.
 
     In a scan of black and white lines are as thin as a pixel, and a smaller copy of it is full of grays. Such an image
@@ -61,8 +78,8 @@ def find_few_colors(image: Image, n: int) -> frozenset[bytes] | None:
     ----------
     image : Image
         The preprocessed image, or a part of it.
-    n : int
-        The largest number of colors.
+    config : SegmentConfig
+        Its number of classes counts, see :func:`limit_few_colors`.
 
     Returns
     -------
@@ -72,10 +89,10 @@ def find_few_colors(image: Image, n: int) -> frozenset[bytes] | None:
     Examples
     --------
     >>> image = Image.from_array(np.array([[0, 255, 255]], dtype=np.uint8))
-    >>> len(find_few_colors(image, 2)), find_few_colors(image, 1)
+    >>> len(find_few_colors(image, SegmentConfig(k=2))), find_few_colors(image, SegmentConfig(k=1))
     (2, None)
     """
     index = ColorIndex(image)
-    if index.has_colors(n + 1):
+    if index.has_colors(limit_few_colors(config) + 1):
         return None
     return frozenset(color.tobytes() for colors, _ in index.iterate_parts() for color in np.unique(colors, axis=0))

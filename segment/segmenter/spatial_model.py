@@ -384,7 +384,7 @@ def build_spatial_model(
     SpatialModel
     """
     kind = choose_spatial_type(config)
-    if kind is PixelField and features.image is not image and find_few_colors(image, config.max_classes) is not None:
+    if kind is PixelField and features.image is not image and find_few_colors(image, config) is not None:
         copy, features = features.image, extract_features(image, config.features)
         return ColorsAlone(image, FitData(features.space, features, (copy,)), features.index)
     data = FitData(features.space, features, (features.image,))

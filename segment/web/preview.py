@@ -168,7 +168,7 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     image, caches = load_picture(source, config), _get_caches(source)
     result_key = (_make_key(config, (*_FIT, "Clean-up")), config.palette)
     # Averages of few colors are others: thin lines of a scan of black and white are gray at the size of the screen.
-    has_few = find_few_colors(image, config.max_classes) is not None
+    has_few = find_few_colors(image, config) is not None
     if not _can_be_sampled(config) or model or size == 0 or has_few:
         full = caches.results.get((*result_key, model), lambda: _segment_in_full(source, image, config, model))
         return View(full, image, is_exact=True, is_full=True)

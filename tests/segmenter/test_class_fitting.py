@@ -183,3 +183,11 @@ def test_text_of_one_color_is_not_lost_in_the_gray_of_a_smaller_copy() -> None:
         page[row : row + 8, 60:420] = np.where(rng.random((8, 360)) < 0.2, 0, 255)
     for k in (2, 4):
         assert np.array_equal(segment_image(page, k=k).labels, np.where(page == 0, 1, 2))
+
+
+def test_a_noisy_picture_of_few_grays_keeps_its_neighbors(rng: np.random.Generator) -> None:
+    """It has no more grays than `k="auto"` may have classes, and yet they are no classes."""
+    values = np.repeat([[2.0, 7.0]], 450, axis=1).repeat(800, axis=0) + rng.normal(0, 1.2, (800, 900))
+    result = segment_image(20 * np.clip(np.rint(values), 0, 10).astype(np.uint8), k="auto", clean_up="none")
+    assert result.k == 2
+    assert np.mean(result.labels == np.repeat([1, 2], 450)) > 0.999  # by color alone .98

@@ -60,7 +60,7 @@ from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.field_solver import FieldProblem
 from segment.segmenter.field.fine_field import FineFieldLabeler, shrink_noisy_problem
 from segment.segmenter.field.share_sample import LabeledPixels, ShareSample, pool_share_samples
-from segment.segmenter.fit_data import FitData
+from segment.segmenter.fit_data import FitData, limit_few_colors
 from segment.segmenter.pixel_evidence import is_certain, measure_design_effect
 from segment.segmenter.spatial_model import choose_spatial_type
 
@@ -242,7 +242,7 @@ def _fit_classes(run: RasterRun) -> RasterClasses:
     copy, n_valid, colors = assemble_copy(run.raster, run.map_tiles(make_block, RasterStage.MAKE_COPY, blocks))
     is_small = copy.valid.shape == (run.raster.height, run.raster.width)
     # Of few colors an average is another one.
-    has_few = not is_small and colors is not None and len(colors) <= run.config.max_classes
+    has_few = not is_small and colors is not None and len(colors) <= limit_few_colors(run.config)
     if not has_few and not is_scattered(copy, n_valid):
         return _fit_with_field(run, copy)
     # Single pixels between gaps have no neighbors in the copy, so a field on it would say nothing of them.

@@ -111,7 +111,7 @@ def make_copy_block(raster: Raster, block: Window, config: SegmentConfig) -> Cop
     values[~valid] = 0
     pixels = (values if image.pixels.dtype.kind == "f" else np.rint(values)).astype(image.pixels.dtype)
     own = replace(image, pixels=image.pixels[rows, columns], valid=image.valid[rows, columns])
-    colors = find_few_colors(own, config.max_classes)
+    colors = find_few_colors(own, config)
     return CopyBlock(block, replace(image, pixels=pixels, valid=valid), float(share.sum()), colors)
 
 
