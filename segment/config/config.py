@@ -50,7 +50,9 @@ class SegmentConfig(SettingValues):
     def __post_init__(self) -> None:
         # The class is frozen, so that a checked value can replace the given one only through `object`.
         for setting in list_settings():
-            object.__setattr__(self, setting.name, setting.check(getattr(self, setting.name)))
+            value = getattr(self, setting.name)
+            if value is not setting.default:  # which needs no check
+                object.__setattr__(self, setting.name, setting.check(value))
         refuse_conflicts(self)
 
     def __repr__(self) -> str:
