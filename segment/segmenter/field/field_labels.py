@@ -13,6 +13,7 @@ from segment.core.threads import run_in_threads
 from segment.features.color_index import ColorIndex
 from segment.mixture.few_components import N_FEW
 from segment.mixture.rejection import is_rejected
+from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import compute_temperature, temper_posteriors
 from segment.segmenter.field.few_classes import compute_few_log_posteriors
 from segment.segmenter.field.field_solution import FewSolution, FieldSolution
@@ -67,6 +68,7 @@ class FieldLabeler:
             return
         solved = solve_field(problem)
         self._has_few = isinstance(solved, FewSolution)
+        self._pixel_classes = solved.find_pixel_classes(shape)
         self._labels = solved.labels
         if draws_shares:
             self._counted = copy.valid
@@ -190,11 +192,11 @@ class FieldLabeler:
         index = ColorIndex(replace(image, pixels=pixels, valid=np.ones((1, len(where)), dtype=bool)))
         if not self._has_few:
             look_up = index.make_pixel_lookup(
-                lambda colors: self._classes.compute_log_posteriors(self._space.make_cells(colors))
+                lambda colors: self._pixel_classes.compute_log_posteriors(self._space.make_cells(colors))
             )
             return lambda at: (look_up(at), None)
         look_up_few = index.make_pixel_lookup(
-            lambda colors: compute_few_log_posteriors(self._classes, self._space.make_cells(colors))
+            lambda colors: compute_few_log_posteriors(self._pixel_classes, self._space.make_cells(colors))
         )
 
         def split(at: NDArray[np.intp]) -> tuple[Planes, NDArray[np.intp]]:
@@ -249,16 +251,16 @@ def prepare_field_posteriors(
     down, across = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
     odds = solved.make_upsampler(shape)
 
-    def make_lookup(image: Image) -> Callable[[NDArray[np.intp]], Planes]:
+    def make_lookup(image: Image, classes: ClassMixture) -> Callable[[NDArray[np.intp]], Planes]:
         """Make the lookup of the log posteriors of the pixels of an image by color alone."""
         # A table of many classes for each color of the image could be larger than the image.
         return ColorIndex(image).make_pixel_lookup(
             lambda colors: classes.compute_log_posteriors(problem.space.make_cells(colors)), in_chunks=not has_all
         )
 
-    look_up = make_lookup(image)
+    look_up = make_lookup(image, solved.find_pixel_classes(shape))
     if flat is None:
-        look_up_in_copy = make_lookup(copy)
+        look_up_in_copy = make_lookup(copy, classes)
 
     def compute_posteriors(at: NDArray[np.intp]) -> Planes:
         """Compute the posteriors of these pixels, beside borders by their colors and the neighbors in the copy."""

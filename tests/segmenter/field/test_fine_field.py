@@ -53,8 +53,8 @@ def test_labels_and_posteriors_do_not_depend_on_the_parts(pixels: np.ndarray, mo
     whole = segment.segment_image(image, **SETTINGS)
     np.testing.assert_array_equal(whole.label_image, in_parts.label_image)
     for row, other in zip(whole.classes, in_parts.classes, strict=True):
-        # Beside borders another sample of the pixels tells by how much posteriors differ from labels.
-        assert row.expected_share == pytest.approx(other.expected_share, abs=1e-4)
+        # Beside borders another sample of some thousand noisy pixels tells by how much posteriors differ from labels.
+        assert row.expected_share == pytest.approx(other.expected_share, abs=1e-3)
         assert row.expected_share_sd == pytest.approx(other.expected_share_sd, rel=0.2)
     np.testing.assert_allclose(
         whole.spatial.prepare_posteriors(whole.class_mixture)(numbers), posteriors, rtol=1e-4, atol=1e-6
