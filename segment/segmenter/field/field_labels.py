@@ -27,7 +27,7 @@ Planes = NDArray[np.float32]
 WindowPart = tuple[slice, slice]  # rows and columns of a window
 
 MAX_DECIDED_VALUES = 2**21  # log posteriors of all classes at the pixels that are decided at once
-MAX_DECIDED_SAMPLE = 2**14  # pixels decided at full resolution, of which the posteriors are computed, too
+MAX_DECIDED_SAMPLE = 2**16  # pixels decided at full resolution, of which the posteriors are computed, too
 
 
 class FieldLabeler:
