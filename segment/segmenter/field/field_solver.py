@@ -29,7 +29,7 @@ from segment.segmenter.field.calibration import (
 from segment.segmenter.field.edge_field import REACH_PIXELS, build_field, compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import FewSolution, FieldSolution, FullSolution
-from segment.segmenter.field.mean_field import LONG_STEPS, StepRule, compute_posteriors, exponentiate, solve_mean_field
+from segment.segmenter.field.mean_field import LONG_STEPS, StepRule, exponentiate, solve_mean_field
 from segment.segmenter.field.noise_level import are_planes_noisy
 from segment.segmenter.field.random_field import RandomField
 from segment.segmenter.field.smoothed_start import smooth_likelihoods
@@ -254,13 +254,15 @@ def _solve_all(problem: FieldProblem) -> FullSolution:
     field = problem.build_field(features)
     is_noisy, log_weights = problem.is_noisy(features), classes.compute_log_weights()[:, None, None]
     weight_power, design_effect = _choose_weight_power(problem, field, features, logs)
-    has_full_weights = weight_power == 1
-    evidence = logs if has_full_weights else logs + (weight_power - 1) * log_weights
+    evidence = logs if weight_power == 1 else logs + (weight_power - 1) * log_weights
     if is_noisy:
         # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
         first = smooth_likelihoods(logs - log_weights, valid)
     else:
-        first = exponentiate(logs) if has_full_weights else compute_posteriors(evidence)
+        first = exponentiate(logs)
+        if weight_power < 1:  # from posteriors with the weights, small classes would lose their area
+            first *= np.exp((weight_power - 1) * log_weights)
+            first /= first.sum(axis=0)
     steps = problem.steps
     q = solve_mean_field(
         evidence, field, n_iter=steps.max_steps, start=first, tol=problem.find_tol(steps), length=steps.length
