@@ -214,7 +214,7 @@ class SettingValues:
     shrinkage: float | Literal["auto"] = define_setting(
         "auto",
         "Mixture",
-        "Pull of covariances towards the pooled one, in mean class sizes: 0 is none; auto takes 0.75 to 3, less in noise.",
+        "Pull of covariances to the pooled one, in mean class sizes: 0 is none; auto takes 0.75 to 3, less in noise.",
         high=1000,
     )
     tails: Literal["gaussian", "student"] = define_setting(
