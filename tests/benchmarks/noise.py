@@ -1,15 +1,16 @@
 """Measure how many pixels of noisy grays get a wrong class, with the random field and without, as a Markdown table.
 
-Run ``python tests/benchmarks/noise.py [--record]``; it takes seconds and needs no files.
+Run ``python tests/benchmarks/noise.py [--side 1800] [--record]``; it takes a minute and needs no files.
 
-The images have 256 x 256 pixels and four classes in smooth areas: Gaussian noise, smoothed and cut at its quartiles.
-The classes are grays in equal steps, under Gaussian noise with a standard deviation of so many steps.
+The images have four classes in smooth areas: Gaussian noise, smoothed and cut at its quantiles, so that the classes
+have equal or unequal shares. They are grays in equal steps, under Gaussian noise with a standard deviation of so many
+steps. Shown are also the mean errors of the shares that are expected.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from common import add_record_option, describe_machine, format_table, record_results
@@ -18,8 +19,15 @@ from scipy.ndimage import gaussian_filter
 
 import segment
 
-SIDE = 256  # pixels
-QUOTED_NOISE = 0.6  # steps
+SHARES = {"equal": (0.25, 0.25, 0.25, 0.25), "60, 25, 10, 5 %": (0.6, 0.25, 0.1, 0.05)}
+QUOTED_NOISE, QUOTED_SHARES = 0.6, "equal"  # steps
+
+
+class Errors(NamedTuple):
+    """The errors of one image: the share of wrong pixels, and the mean error of the expected shares."""
+
+    wrong: float
+    share: float
 
 
 def main() -> None:
@@ -27,33 +35,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--noise", type=float, nargs="+", default=[0.3, 0.6, 0.9], help="steps [default: 0.3 0.6 0.9]")
     parser.add_argument("--images", type=int, default=6, help="of each noise [default: %(default)s]")
+    parser.add_argument("--side", type=int, default=256, help="of the images, in pixels [default: %(default)s]")
     add_record_option(parser)
     given = parser.parse_args()
-    print(f"Measured on {describe_machine()} {given.images} images of {SIDE} x {SIDE} pixels, -k 4.\n")
+    print(f"Measured on {describe_machine()} {given.images} images of {given.side} x {given.side} pixels, -k 4.\n")
     rows = []
-    for noise in given.noise:
-        images = [draw_areas(seed, noise) for seed in range(given.images)]
-        field = [measure_errors(*image) for image in images]
-        alone = [measure_errors(*image, spatial="none", clean_up="none") for image in images]
-        means = f"{100 * np.mean(field):.1f} %", f"{100 * np.mean(alone):.0f} %"
-        rows.append([f"{noise:g} steps", means[0], f"{100 * max(field):.1f} %", means[1]])
-        if given.record and noise == QUOTED_NOISE:
-            words = f"four grays under noise of {noise:g} steps, wrong pixels; by color alone"
-            record_results({words: "; ".join(means)}, "tests/benchmarks/noise.py")
-    print(format_table(["noise", "wrong pixels, mean", "worst image", "by color alone"], rows))
+    for name, shares in SHARES.items():
+        for noise in given.noise:
+            images = [draw_areas(seed, noise, given.side, shares) for seed in range(given.images)]
+            field = [measure_errors(*image) for image in images]
+            alone = [measure_errors(*image, spatial="none", clean_up="none").wrong for image in images]
+            wrong, worst = (100 * measure(each.wrong for each in field) for measure in (_take_mean, max))
+            means = f"{wrong:.1f} %", f"{100 * np.mean(alone):.0f} %"
+            error = f"{100 * _take_mean(each.share for each in field):.2f} %"
+            rows.append([name, f"{noise:g} steps", means[0], f"{worst:.1f} %", error, means[1]])
+            if given.record and (noise, name, given.side) == (QUOTED_NOISE, QUOTED_SHARES, 256):
+                words = f"four grays under noise of {noise:g} steps, wrong pixels; by color alone"
+                record_results({words: "; ".join(means)}, "tests/benchmarks/noise.py")
+    print(
+        format_table(
+            ["shares", "noise", "wrong pixels, mean", "worst image", "error of shares", "by color alone"], rows
+        )
+    )
 
 
-def draw_areas(seed: int, noise: float) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+def draw_areas(
+    seed: int, noise: float, side: int, shares: tuple[float, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Draw an image and the true classes of its pixels, from 0 in order of lightness."""
     rng = np.random.default_rng(seed)
-    rough = gaussian_filter(rng.standard_normal((SIDE, SIDE)), 10.0, mode="reflect")
-    truth = rng.permutation(4)[np.searchsorted(np.quantile(rough, [0.25, 0.5, 0.75]), rough)]
+    rough = gaussian_filter(rng.standard_normal((side, side)), side / 25.6, mode="reflect")
+    truth = rng.permutation(len(shares))[np.searchsorted(np.quantile(rough, np.cumsum(shares)[:-1]), rough)]
     return ((truth + noise * rng.standard_normal(truth.shape)) / 3).astype(np.float32), truth
 
 
-def measure_errors(image: NDArray[np.float32], truth: NDArray[np.intp], **settings: Any) -> float:
-    """Measure the share of the pixels with another class than the true one."""
-    return float(np.mean(segment.segment_image(image, k=4, **settings).label_image - 1 != truth))
+def measure_errors(image: NDArray[np.float32], truth: NDArray[np.intp], **settings: Any) -> Errors:
+    """Measure how many pixels have another class than the true one, and how far the expected shares are off."""
+    found = segment.segment_image(image, k=4, **settings)
+    shares = np.array([row.expected_share for row in found.classes])
+    errors = np.abs(shares - np.bincount(truth.ravel(), minlength=4) / truth.size)
+    return Errors(float(np.mean(found.label_image - 1 != truth)), float(errors.mean()))
+
+
+def _take_mean(values: Any) -> float:
+    return float(np.mean(list(values)))
 
 
 if __name__ == "__main__":
