@@ -109,7 +109,13 @@ class Image(EqualByValue):
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Give the pixels to NumPy and all that takes its arrays."""
-        return np.array(self.pixels, dtype, copy=copy)
+        # NumPy 1 does not know None as "if it has to be", and asks for no copy itself.
+        if copy:
+            return np.array(self.pixels, dtype)
+        pixels = np.asarray(self.pixels, dtype)
+        if copy is False and pixels is not self.pixels:
+            raise ValueError(f"copy: pixels of {self.pixels.dtype} become {dtype} by a copy alone. Leave copy out.")
+        return pixels
 
     @property
     def height(self) -> int:

@@ -278,6 +278,9 @@ def test_numpy_takes_the_pixels():
     assert np.asarray(image) is image.pixels
     assert np.array(image) is not image.pixels
     assert np.array_equal(np.asarray(image, np.float32), GRAYS.astype(np.float32))
+    assert image.__array__(copy=True) is not image.pixels
+    with pytest.raises(ValueError, match="copy: pixels of uint8 become"):
+        image.__array__(np.float32, copy=False)
 
 
 def test_conversion_to_8_bits_rounds_and_clips():
