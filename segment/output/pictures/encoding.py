@@ -60,11 +60,12 @@ def _encode_png(picture: NDArray[np.unsignedinteger]) -> bytes:
         filtered[0, 1:] = band[0] - rows[top - 1] if top else band[0]
         np.subtract(band[1:], band[:-1], out=filtered[1:, 1:])
         parts.append(compressor.compress(filtered.data))
+    parts.append(compressor.flush())
     header = struct.pack(">2I5B", width, height, 8 * picture.itemsize, _COLOR_TYPES[n_channels], 0, 0, 0)
     chunks = (
         (b"IHDR", header),
         (b"tEXt", b"Software\0" + MARK.encode("ascii")),
-        (b"IDAT", b"".join([*parts, compressor.flush()])),
+        *((b"IDAT", part) for part in parts if part),  # one chunk may have no more than 2 GiB
         (b"IEND", b""),
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(

@@ -48,3 +48,10 @@ def test_png_keeps_every_value_of_each_kind_of_picture(shape: tuple[int, ...], d
     found = PilImage.open(io.BytesIO(content))
     found.verify()  # the checksums
     np.testing.assert_array_equal(np.asarray(PilImage.open(io.BytesIO(content))), picture)
+
+
+def test_a_png_of_many_rows_has_several_chunks() -> None:
+    values = np.random.default_rng(3).integers(0, 256, (700, 90), np.uint8)
+    content = encode_picture(values, suffix=".png")
+    assert content.count(b"IDAT") > 2  # a chunk may not hold a picture of any size
+    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED), values)
