@@ -24,6 +24,7 @@ from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart, prepare_field_posteriors
 from segment.segmenter.field.field_solver import FieldProblem, measure_field_facts
 from segment.segmenter.field.mean_field import LONG_STEPS
+from segment.segmenter.field.noise_level import MIN_NOISE_SHARE, measure_noise_share
 from segment.segmenter.field.share_sample import LabeledPixels, pool_share_samples
 
 __all__ = [
@@ -180,7 +181,12 @@ def add_field_facts(problem: FieldProblem) -> FieldProblem:
         To be solved with the copy of each part.
     """
     small = shrink_noisy_problem(problem.with_copy(make_working_copy(problem.copy, WORKING_PIXELS)))
-    return replace(small, facts=measure_field_facts(small))
+    facts = measure_field_facts(small)
+    # A copy that is a little smaller mixes neighbors, which hides their noise.
+    if problem.classes.model.n_components and not facts.is_noisy:
+        share = measure_noise_share([problem.copy], problem.space.name, problem.whiten)
+        facts = replace(facts, is_noisy=share >= MIN_NOISE_SHARE)
+    return replace(small, facts=facts)
 
 
 def _split_rows(image: Image, n_classes: int) -> list[tuple[int, int]]:

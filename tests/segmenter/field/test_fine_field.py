@@ -9,8 +9,13 @@ import pytest
 from raster_files import build_image, read, write
 
 import segment
+from segment.config.config import SegmentConfig
+from segment.features.pixel_features import extract_features
+from segment.mixture.model import MixtureModel
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, is_field_fine
+from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field import fine_field
+from segment.segmenter.field.field_solver import FieldProblem
 
 SETTINGS = {"k": 3, "clean_up": "none"}
 
@@ -79,3 +84,17 @@ def test_a_part_sees_as_far_as_its_field_reaches(pixels: np.ndarray) -> None:
         assert first == max(0, start - fine_field.FIELD_HALO)
         assert first % MAX_FIELD_STEP == part.height % MAX_FIELD_STEP == part.width % MAX_FIELD_STEP == 0
         assert part.height >= min(image.height, stop + fine_field.FIELD_HALO) - first
+
+
+def test_noise_is_seen_in_a_copy_a_little_larger_than_facts_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fine_field, "WORKING_PIXELS", 200**2)
+    gray = np.where(np.arange(204) < 102, 90, 150) + np.random.default_rng(0).normal(0, 4, (204, 204))
+    image = build_image(np.rint(gray).astype(np.uint8), np.ones(gray.shape, dtype=bool))
+    space = extract_features(image, SegmentConfig.features).space
+    means, width = (space.make_cells(np.array([[a], [b]], np.uint8)).means for a, b in ((90, 150), (90, 95)))
+    variance = np.ptp(width[:, 0]) ** 2
+    model = MixtureModel(np.full(2, 0.5), means, np.tile(np.eye(means.shape[1]) * variance, (2, 1, 1)))
+    problem = FieldProblem(ClassMixture(model, np.arange(2)), space, image, 12.0)
+    facts = fine_field.add_field_facts(problem).facts
+    assert facts is not None
+    assert facts.is_noisy
