@@ -120,7 +120,7 @@ def choose_classes(
     if found.chosen > 1 or k_range[1] == 1:
         return found
     thin = choose([shrink(image, max_size=_COPY_SIDE) for image in data.copies])
-    return thin if thin.chosen > 1 and _shows_things(data) else found
+    return thin if thin.chosen > 1 and _has_connected_class(data) else found
 
 
 def _choose_on_copies(
@@ -163,7 +163,7 @@ def _choose_on_copies(
     )
 
 
-def _shows_things(data: FitData) -> bool:
+def _has_connected_class(data: FitData) -> bool:
     """Say whether pixels of the smaller of two classes lie side by side, and not each by itself as noise does."""
     model = fit_mixture(data.cells, 2).model
 

@@ -148,21 +148,27 @@ class ClassMixture:
         """
         return compute_class_log_posteriors(self.model, self.groups, cells)
 
-    def compute_log_weights(self) -> NDArray[np.float32]:
-        """Compute the logarithm of the weight of each class: log posteriors minus these are log likelihoods.
+    def compute_weight_offsets(self, power: float) -> NDArray[np.float32]:
+        """Compute what log posteriors by color change by where the weights of the classes have this power.
+
+        Parameters
+        ----------
+        power : float, 0 to 1
+            1 leaves the log posteriors as they are, 0 makes log likelihoods of them.
 
         Returns
         -------
         ndarray of shape (k,), float32
-            In nats, at least log(1e-6).
+            In nats, up to a number that all classes share; at most -log(1e-6).
 
         Examples
         --------
         >>> model = MixtureModel(np.array([0.5, 0.5, 0.0]), np.zeros((3, 1)), np.ones((3, 1, 1)))
-        >>> ClassMixture(model, np.array([0, 0, 1])).compute_log_weights().astype(float).round(2).tolist()
-        [0.0, -13.82]
+        >>> ClassMixture(model, np.array([0, 0, 1])).compute_weight_offsets(0.5).astype(float).round(2).tolist()
+        [0.0, 6.91]
         """
-        return np.log(np.maximum(self._pool_weights_and_means()[0], MIN_WEIGHT), dtype=np.float32)
+        log_weights = np.log(np.maximum(self._pool_weights_and_means()[0], MIN_WEIGHT), dtype=np.float32)
+        return np.asarray((power - 1) * log_weights)
 
     def label_cells(self, cells: Cells, *, min_log_density: float = -np.inf) -> NDArray[np.uint8]:
         """Label each cell with its most probable class.

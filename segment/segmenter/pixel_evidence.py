@@ -74,7 +74,7 @@ def make_color_evidence(
     """
     pixels = image.pixels.reshape(image.height * image.width, -1)
     all_known = recall_colors(classes, space, index) if index else None
-    offsets = (weight_power - 1) * classes.compute_log_weights()
+    offsets = classes.compute_weight_offsets(weight_power)
 
     def look_up(at: NDArray[np.intp]) -> NDArray[np.float32]:
         """Compute the log posteriors of these pixels with the power of the weights."""

@@ -30,8 +30,8 @@ N_BANDS, MIN_BAND_ROWS = 8, 16  # of a copy that has more
 # Of the variance within many classes, from which on a fit keeps all of them at each pixel. Such classes are narrow: a
 # photograph without noise has had .35 of 128 before the field was fitted, and .06 after. Noise gives 1 and more.
 MIN_NOISE_SHARE_OF_MANY = 0.5
-# Of the strength of the prior, what is left in pure noise. Noise is Gaussian, and each pixel a witness of its own: a
-# small class may be as wide as it looks.
+# Of the strength of the prior, what is left in pure noise. There classes are Gaussian and pixels independent, so that
+# those of a small class tell its covariance well.
 MIN_STRENGTH_SHARE = 0.2
 
 
@@ -80,13 +80,13 @@ def fit_with_field(
     has_few = has_few_classes(classes)
     can_restart = may_restart and classes.n_classes == classes.model.n_components
     min_share = MIN_NOISE_SHARE_OF_MANY if has_few else MIN_NOISE_SHARE
-    share = 0.0
+    noise_share = 0.0
     if can_restart or has_few:
-        share = measure_noise_share(images, space.name, compute_whitening_matrix(classes.model))
-    noisy = share >= min_share
+        noise_share = measure_noise_share(images, space.name, compute_whitening_matrix(classes.model))
+    noisy = noise_share >= min_share
     is_restarted = can_restart and noisy
     if is_restarted and may_weaken:
-        prior = prior.divide_strength(1 / max(1 - share, MIN_STRENGTH_SHARE))
+        prior = prior.divide_strength(1 / max(1 - noise_share, MIN_STRENGTH_SHARE))
     # Shrinking averages noise away: the model of a noisy image must be that of the pixels that it labels.
     growth = max(1, *(round(image.valid.size / WORKING_PIXELS) for image in images))
     n_pixels = WORKING_PIXELS * growth // (1 if is_restarted else FIT_SHARE)
@@ -95,8 +95,8 @@ def fit_with_field(
         return classes.model
     if has_few and not noisy:
         return _fit_many(classes, prior, space, copies, smoothness)
-    fitted = MAX_FIELD_VALUES / classes.n_classes / sum(copy.valid.size for copy in copies)
-    em = FieldEM([band for copy in copies for band in _split_into_bands(copy, fitted)], space, smoothness)
+    share = MAX_FIELD_VALUES / classes.n_classes / sum(copy.valid.size for copy in copies)
+    em = FieldEM([band for copy in copies for band in _split_into_bands(copy, share)], space, smoothness)
     model = em.fit(classes, prior)
     if not is_restarted or em.has_separate_colors(model):
         return model

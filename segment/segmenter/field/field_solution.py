@@ -119,11 +119,11 @@ class FullSolution(FieldSolution):
     def _compute_values(self, rows: slice) -> tuple[Planes, None]:
         """Compute what is added to the log posteriors by color of all classes at the pixels of some rows, (rows, w, k).
 
-        These are the neighbor log odds, and what takes the weights of the classes back.
+        These are the neighbor log odds, and the offsets by which the weights of the classes count less.
         """
         log_odds = np.ascontiguousarray(self.field.compute_log_odds_of_rows(self.q, rows).transpose(1, 2, 0))
         if self.weight_power < 1:
-            log_odds += (self.weight_power - 1) * self.classes.compute_log_weights()
+            log_odds += self.classes.compute_weight_offsets(self.weight_power)
         return log_odds, None
 
 

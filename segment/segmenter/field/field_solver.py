@@ -252,16 +252,17 @@ def _solve_all(problem: FieldProblem) -> FullSolution:
     else:
         logs, features = _look_up_planes(problem, classes.compute_log_posteriors)
     field = problem.build_field(features)
-    is_noisy, log_weights = problem.is_noisy(features), classes.compute_log_weights()[:, None, None]
+    is_noisy = problem.is_noisy(features)
     weight_power, design_effect = _choose_weight_power(problem, field, features, logs)
-    evidence = logs if weight_power == 1 else logs + (weight_power - 1) * log_weights
+    offsets = classes.compute_weight_offsets(weight_power)[:, None, None]
+    evidence = logs if weight_power == 1 else logs + offsets
     if is_noisy:
         # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
-        first = smooth_likelihoods(logs - log_weights, valid)
+        first = smooth_likelihoods(logs + classes.compute_weight_offsets(0.0)[:, None, None], valid)
     else:
         first = exponentiate(logs)
         if weight_power < 1:  # from posteriors with the weights, small classes would lose their area
-            first *= np.exp((weight_power - 1) * log_weights)
+            first *= np.exp(offsets)
             first /= first.sum(axis=0)
     steps = problem.steps
     q = solve_mean_field(
