@@ -163,9 +163,9 @@ class ClassMixture:
 
         Examples
         --------
-        >>> model = MixtureModel(np.array([0.5, 0.5, 0.0]), np.zeros((3, 1)), np.ones((3, 1, 1)))
+        >>> model = MixtureModel(np.array([0.1, 0.1, 0.8]), np.zeros((3, 1)), np.ones((3, 1, 1)))
         >>> ClassMixture(model, np.array([0, 0, 1])).compute_weight_offsets(0.5).astype(float).round(2).tolist()
-        [0.0, 6.91]
+        [0.8, 0.11]
         """
         log_weights = np.log(np.maximum(self._pool_weights_and_means()[0], MIN_WEIGHT), dtype=np.float32)
         return np.asarray((power - 1) * log_weights)
