@@ -12,7 +12,15 @@ from typing import BinaryIO
 
 from segment.loader.tiff_directories import identify_raw
 
-__all__ = ["HEAD_BYTES", "READABLE_FORMATS", "FileKind", "identify_bytes", "identify_file", "identify_stream"]
+__all__ = [
+    "HEAD_BYTES",
+    "READABLE_FORMATS",
+    "FileKind",
+    "describe_content",
+    "identify_bytes",
+    "identify_file",
+    "identify_stream",
+]
 
 READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, AVIF, JPEG XL, JPEG 2000, HEIC or camera RAW"
 
@@ -138,6 +146,21 @@ _RULES: tuple[tuple[Callable[[bytes], object], FileKind], ...] = (
     (lambda head: head[128:132] == b"DICM", FileKind("DICOM")),
     (re.compile(rb"\s*(<\?xml[^>]*>\s*)?<VRTDataset").match, FileKind("a virtual raster (VRT)", raster=True)),
 )
+# What is no image, as people call it, and what to do about it: for messages alone.
+_SAVE_FRAMES = "Save its frames as PNG, for example with ffmpeg -i FILM frame%04d.png."
+_SAVE_ARRAY = "Save it as TIFF, or in Python give the array to segment.segment_image."
+_CONTENTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
+    (re.compile(rb"%PDF"), "a PDF document", "Save a page of it as PNG."),
+    (re.compile(rb"\s*<(!doctype )?html", re.IGNORECASE), "a web page (HTML)", "Download the image itself."),
+    (re.compile(rb"\s*<svg\b|\s*<[?!].*?<svg\b", re.DOTALL), "SVG", "Export it as PNG."),
+    (re.compile(rb"version https://git-lfs"), "a pointer of Git LFS", "Fetch the image: git lfs pull."),
+    (re.compile(rb"....(ftyp|moov)|RIFF....AVI |\x1aE\xdf\xa3", re.DOTALL), "a film", _SAVE_FRAMES),
+    (re.compile(rb"\x89HDF\r\n|CDF[\1\2\5]"), "HDF5 or NetCDF", _SAVE_ARRAY),
+    (re.compile(rb"\x93NUMPY|PK\x03\x04.{26}[^/]*\.npy", re.DOTALL), "an array of NumPy", _SAVE_ARRAY),
+    (re.compile(rb".{344}(n\+1|ni1)\0", re.DOTALL), "NIfTI", _SAVE_ARRAY),
+    (re.compile(rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!"), "an archive", "Unpack it."),
+    (re.compile(rb"\n[\x00-\x05]\x01[\x01\x02\x04\x08]"), "PCX", "Save it as PNG or TIFF."),
+)
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Brands of files of the ISO base media format (ISO/IEC 14496-12), which MP4 films are as well.
@@ -214,6 +237,35 @@ def identify_stream(stream: BinaryIO) -> FileKind | None:
         return _identify_media(head)
     matches = (kind for signature, kind in _SIGNATURES if head.startswith(signature))
     return next(matches, None) or next((kind for is_met, kind in _RULES if is_met(head)), None)
+
+
+def describe_content(stream: BinaryIO) -> tuple[str, str]:
+    """Describe a file that is no image.
+
+    Parameters
+    ----------
+    stream : binary file
+        It is read from its beginning.
+
+    Returns
+    -------
+    name, remedy : str
+        What people call it, or its first bytes if they tell nothing; and what a user can do, as a sentence.
+
+    Examples
+    --------
+    >>> describe_content(io.BytesIO(b"%PDF-1.7"))
+    ('a PDF document', 'Save a page of it as PNG.')
+    >>> describe_content(io.BytesIO(b"hello"))
+    ('a file that begins with hello', 'Convert it.')
+    """
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
+    for pattern, name, remedy in _CONTENTS:
+        if pattern.match(head):
+            return name, remedy
+    begins = "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in head[:8])
+    return f"a file that begins with {begins}", "Convert it."
 
 
 def _identify_media(head: bytes) -> FileKind | None:

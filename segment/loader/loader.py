@@ -27,7 +27,7 @@ from segment.core.errors import (
     describe_os_error,
     printable_path,
 )
-from segment.loader.file_kind import READABLE_FORMATS, identify_stream
+from segment.loader.file_kind import READABLE_FORMATS, describe_content, identify_stream
 from segment.loader.read_options import ReadOptions
 
 if TYPE_CHECKING:
@@ -373,9 +373,8 @@ def _choose_decoder(stream: BinaryIO) -> Decoder:
     """Import the decoder for the content of a file."""
     kind = identify_stream(stream)
     if kind is None:
-        stream.seek(0)
-        begins = "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in stream.read(8))
-        raise ImageError(f"an image is {READABLE_FORMATS}; got a file that begins with {begins}. Convert it.")
+        name, remedy = describe_content(stream)
+        raise ImageError(f"an image is {READABLE_FORMATS}; got {name}. {remedy}")
     if not kind.is_readable:
         error = DependencyError if kind.decoder[0] else ImageError
         raise error(f"{kind.obstacle}. {kind.remedy}")

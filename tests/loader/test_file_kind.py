@@ -11,7 +11,7 @@ from camera_files import encode_dng, encode_nef
 from encoded_images import RGB, encode_with_pillow
 
 from segment.core.errors import DependencyError, ImageError
-from segment.loader.file_kind import identify_bytes, identify_file, identify_stream
+from segment.loader.file_kind import describe_content, identify_bytes, identify_file, identify_stream
 from segment.loader.loader import load_image, load_stream
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
@@ -113,3 +113,26 @@ def test_name_of_a_file_does_not_matter(write_file):
     path = write_file(encode_with_pillow(RGB, "PNG"), "a.jfif")
     assert identify_file(path).name == "PNG"
     np.testing.assert_array_equal(load_image(path).pixels, RGB)
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"%PDF-1.7", "a PDF document. Save a page"),
+        (b'<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns="">', "SVG. Export it as PNG"),
+        (b"<!DOCTYPE html><svg>", "a web page (HTML). Download the image itself"),
+        (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS. Fetch the image: git lfs pull"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2avc1mp41", "a film. Save its frames as PNG"),
+        (b"RIFF\0\0\0\0AVI LIST", "a film"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5 or NetCDF. Save it as TIFF, or in Python give the array"),
+        (b"\x93NUMPY\1\0", "an array of NumPy"),
+        (b"PK\3\4" + bytes(26) + b"arr_0.npy", "an array of NumPy"),
+        (b"PK\3\4" + bytes(26) + b"folder/photo.jpg", "an archive. Unpack it"),
+        (bytes(344) + b"n+1\0", "NIfTI"),
+        (b"\n\5\1\x08", "PCX. Save it as PNG"),
+        (b"<!-- " * 100, "a file that begins with <!-- <!-. Convert it"),
+    ],
+)
+def test_what_is_no_image_is_named_with_its_remedy(head, words):
+    assert identify_bytes(head) is None
+    assert words in ". ".join(describe_content(io.BytesIO(head)))

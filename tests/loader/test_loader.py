@@ -195,7 +195,7 @@ def test_sparse_file_of_gigabytes_is_not_read_to_its_end(write_file, monkeypatch
 
 
 def test_unknown_content_is_named_by_its_first_bytes(write_file):
-    assert_refused(write_file(b"%PDF-1.7 and so on"), "begins with %PDF")
+    assert_refused(write_file(b"\0%PDF and so on"), r"begins with \\x00%PDF")
     assert_refused(write_file(b"\x89PNG\r\n\x1a\n", "short.png"), "damaged")
 
 
@@ -264,7 +264,7 @@ def test_stream_is_named_in_messages():
         load_stream(io.BytesIO(), name="pipe")
     with pytest.raises(ImageError, match=r"^stdin: an image is bytes; got str\. Open the file in the mode 'rb'\.$"):
         load_stream(io.StringIO("text"))
-    with pytest.raises(ImageError, match=r"^stdin: an image is .*; got a file that begins with %PDF-1\.7"):
+    with pytest.raises(ImageError, match=r"^stdin: an image is .*; got a PDF document\. Save a page"):
         load_stream(io.BytesIO(b"%PDF-1.7" + bytes(100)))
 
 

@@ -117,7 +117,8 @@ def decode_jpeg_2000(stream: BinaryIO, options: ReadOptions) -> Image:
     import imagecodecs
 
     array = imagecodecs.jpeg2k_decode(read_all_bytes(stream, "JPEG 2000"))
-    converted = Colors(array, float(2**depth - 1) if array.dtype.kind == "u" else None)
+    # 16 bits say how wide the numbers are, not how bright white is, as in a TIFF and for 'segment raster'.
+    converted = Colors(array, float(2**depth - 1) if array.dtype.kind == "u" and depth < 16 else None)
     if is_picture:
         converted = convert_to_srgb(array, colors.profile, keep_profile=options.keep_profile, white=converted.white)
     notes, has_alpha = converted.notes + place_notes, colors.has_alpha if array.ndim == 3 else None

@@ -135,7 +135,8 @@ def decode_jpeg_xl(stream: BinaryIO, options: ReadOptions) -> Image:
     # Frames, or the planes of gray with channels that are no alpha, come one after the other.
     if array.ndim > 3 or (array.ndim == 3 and array.shape[2] > 4):
         array = array[0]
-    white = float(2**header.bits - 1) if array.dtype.kind == "u" else None
+    # 16 bits say how wide the numbers are, not how bright white is, as in a PNG.
+    white = float(2**header.bits - 1) if array.dtype.kind == "u" and header.bits < 16 else None
     notes = describe_other_frames(2, at_least=True) if header.is_animated else ()
     profile = None if is_srgb(*header.colors) else make_declared_profile(*header.colors)
     if profile is None and not is_srgb(*header.colors) and not options.keep_profile:

@@ -18,7 +18,7 @@ from segment.core.pixel_grid import NO_SIZE, PixelSize
 from segment.loader.decoders.band_scales import describe_band_scales
 from segment.loader.decoders.frame_count import list_tiff_pages
 from segment.loader.decoders.pixel_sizes import read_microscope_size, read_resolution
-from segment.loader.file_kind import identify_stream
+from segment.loader.file_kind import describe_content, identify_stream
 from segment.runs.rasters.gdal_files import explain_errors, find_envi_header, open_file, open_in_thread
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiff_notes import describe_tiff
@@ -119,6 +119,7 @@ def identify_driver(name: str) -> str:
         with open(name, "rb") as file:  # noqa: PTH123
             head = file.read(_HEAD_BYTES)
             kind = identify_stream(file)
+            content = kind.name if kind else describe_content(file)[0]
     except (OSError, ValueError) as error:
         raise ImageError(
             f"{shown}: cannot be opened; {describe_os_error(error)}. Check the path and its permissions."
@@ -134,7 +135,7 @@ def identify_driver(name: str) -> str:
         raise ImageError(f"{shown}: a raster is the file of the pixels; got an ENVI header. Name the file beside it.")
     # What the other command cannot read either is not sent there.
     cure = "Give it to 'segment run'." if kind is not None and kind.is_readable else "Convert it to a TIFF."
-    raise ImageError(f"{shown}: a raster is {_FORMATS}; got {kind.name if kind else 'another kind of file'}. {cure}")
+    raise ImageError(f"{shown}: a raster is {_FORMATS}; got {content}. {cure}")
 
 
 def _check_source(name: str) -> None:
@@ -261,7 +262,8 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
     # The type of the values decides their scale, so all bands have one type.
     kinds = {file.dtypes[number - 1] for number in used}
     if len(kinds) > 1 or np.dtype(next(iter(kinds))).kind not in "iuf":
-        raise ImageError(f"raster bands are numbers of one type; got {', '.join(sorted(kinds))}. Choose some: --bands.")
+        cure = "Choose some: --bands." if len(kinds) > 1 else "Save their magnitude, as intensity."
+        raise ImageError(f"raster bands are integers or floats, of one type; got {', '.join(sorted(kinds))}. {cure}")
     # GDAL keeps NBITS with the band and MINISWHITE with the file.
     image_structure = {**file.tags(ns="IMAGE_STRUCTURE"), **file.tags(used[0], ns="IMAGE_STRUCTURE")}
     dtype = kinds.pop()

@@ -62,6 +62,12 @@ def test_depth_is_kept(write_file, bits, n):
     assert image.white == 2**bits - 1
 
 
+def test_sixteen_bits_do_not_say_how_bright_white_is(write_file):
+    # As in a TIFF, and as 'segment raster' reads it: a model of one is one of the other.
+    image = load_image(write_file(encode_deep(SMOOTH.astype(np.uint16) * 40)))
+    assert (image.white, image.is_scale_inferred) == (16383, True)
+
+
 def test_fourth_channel_is_alpha_only_if_the_file_says_so(write_file):
     alpha = np.broadcast_to(np.where(np.arange(60) < 30, 0, 255).astype(np.uint8), (40, 60))
     four = np.dstack([SMOOTH, alpha])
@@ -170,7 +176,7 @@ def test_georeference_is_that_of_the_same_tiff(tmp_path, dtype):
     assert image.georeference == tiff.georeference
     assert image.pixel_area == 200
     assert not gml.georeference
-    assert gml.notes[-1] == "the file says where it lies on the earth, as GML alone: only 'segment raster' reads that"
+    assert "the file says where it lies on the earth, as GML alone: only 'segment raster' reads that" in gml.notes
     assert not none.georeference
     assert not any("earth" in note for note in none.notes + image.notes)
     # A damaged box must not prevent reading the pixels.

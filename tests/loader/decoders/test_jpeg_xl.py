@@ -48,6 +48,11 @@ def test_depth_is_kept(write_file, bits):
     assert image.white == 2**bits - 1
 
 
+def test_sixteen_bits_do_not_say_how_bright_white_is(write_file):
+    image = load_image(write_file(encode_jxl(SMOOTH.astype(np.uint16) * 40, bitspersample=16)))
+    assert (image.white, image.is_scale_inferred) == (16383, True)
+
+
 def test_floats_are_kept(write_file):
     floats = SMOOTH.astype(np.float32) / 255
     np.testing.assert_allclose(load_image(write_file(encode_jxl(floats))).pixels, floats)

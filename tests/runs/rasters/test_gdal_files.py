@@ -165,7 +165,7 @@ def test_formats_that_gdal_reads(driver: str, tmp_path: Path) -> None:
     [
         (lambda path: path.write_bytes(b"ENVI\nsamples = 3\n"), "ENVI header. Name the file beside it"),
         (lambda path: path.write_bytes(b""), "the file is empty; 0 bytes. Fetch"),
-        (lambda path: path.write_bytes(b"%PDF-1.7"), "another kind of file. Convert it to a TIFF"),
+        (lambda path: path.write_bytes(b"%PDF-1.7"), "got a PDF document. Convert it to a TIFF"),
         (lambda path: path.write_bytes(b"GIF89a" + bytes(50)), "got GIF. Give it to 'segment run'"),
         (lambda path: path.mkdir(), "a raster is a regular file"),
         (str, "no such file"),
@@ -198,5 +198,13 @@ def test_an_hfa_file_whose_pixels_are_elsewhere_is_refused(tmp_path: Path) -> No
 def test_a_pipe_is_no_header(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.hdr")
     (tmp_path / "a.dat").write_bytes(bytes(64))
-    with configure_rasterio(), pytest.raises(ImageError, match="another kind of file"):
+    with configure_rasterio(), pytest.raises(ImageError, match="got a file that begins with"):
         open_raster(tmp_path / "a.dat")
+
+
+def test_complex_numbers_are_refused_with_a_remedy_that_helps(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with rasterio.open(path, "w", width=8, height=8, count=1, dtype="complex64", **PLACE) as file:
+        file.write(np.ones((1, 8, 8), np.complex64))
+    with configure_rasterio(), pytest.raises(ImageError, match=r"got complex64\. Save their magnitude"):
+        open_raster(path)
