@@ -38,7 +38,8 @@ for axis in axes:
 # -------------------
 #
 # Tables give the ``expected`` share of each class with a standard deviation. The expected share is the mean of the
-# posteriors, :math:`e_k = \frac1n \sum_i q_i(k)`, which clean-up does not change. The field of a large
+# posteriors, :math:`e_k = \frac1n \sum_i q_i(k)`, which clean-up does not change. (The calibrated posteriors of maps
+# are less sure; their means lie nearer to equal shares.) The field of a large
 # image is solved on a smaller copy, whose pixels on a border have a mixed color, perhaps that of a third class: at
 # borders the posteriors of the pixels of the image itself are taken. What makes the share wrong is not the noise of
 # single pixels, which averages out, but what many pixels share: the place of a border, another optimum of the fit,

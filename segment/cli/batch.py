@@ -16,8 +16,6 @@ from segment.cli.options import (
     OUTPUT,
     SCHEDULER,
     START_MODEL,
-    NamedPath,
-    NumberOrWord,
     Options,
     add_setting_options,
     connect_cluster,
@@ -25,6 +23,7 @@ from segment.cli.options import (
     load_start,
     make_config,
 )
+from segment.cli.parameter_types import NamedPath, NumberOrWord
 from segment.cli.run_document import format_document
 from segment.cli.signals import get_exit_code
 from segment.cli.standard_streams import discard_stdout, replace_closed_streams

@@ -21,7 +21,6 @@ from segment.cli.options import (
     OUTPUT,
     SCHEDULER,
     START_MODEL,
-    NamedPath,
     Options,
     add_setting_options,
     connect_cluster,
@@ -29,6 +28,7 @@ from segment.cli.options import (
     load_start,
     make_config,
 )
+from segment.cli.parameter_types import NamedPath
 from segment.cli.relabel import relabel_labels
 from segment.cli.serve import serve
 from segment.cli.standard_streams import STANDARD, plan_piped_job
@@ -199,7 +199,7 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any) -> 
     short_help="Find the classes of a saved model in images.",
     examples=("segment apply model.json landscape.jpg",),
 )
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
+@click.argument("model", type=NamedPath(path_type=Path), metavar="MODEL")
 @INPUTS
 @add_setting_options("apply")
 @OUTPUT

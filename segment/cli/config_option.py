@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from segment.cli.parameter_types import NamedPath
 from segment.cli.terminal import print_message
 from segment.config.config import list_settings
 from segment.config.conflicts import explain_unused
@@ -49,7 +50,7 @@ def _to_option(name: str, value: Any) -> Any:
 # Eager, so that its settings are there before the other options are read.
 CONFIG = click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=NamedPath(path_type=Path),
     metavar="FILE",
     is_eager=True,
     expose_value=False,
@@ -70,6 +71,12 @@ def split_by_source(options: Options) -> tuple[Options, Options]:
     -------
     given, from_file : dict of str to value
         Checked options of the command line, and of the file of ``--config``.
+
+    Raises
+    ------
+    SettingsError
+        If a value is not allowed, or is an empty text that takes back no setting of the file: a script that left a
+        variable unset would get another result without a word.
     """
     settings = {setting.name: setting for setting in list_settings()}
     context = click.get_current_context(silent=True)
@@ -78,6 +85,9 @@ def split_by_source(options: Options) -> tuple[Options, Options]:
     for name, value in options.items():
         if value not in (None, ()):
             is_from_file = context and context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+            if value == "" and settings[name].is_text and not (context and name in context.meta.get(_SETTINGS, {})):
+                rule = settings[name].form.rule
+                raise SettingsError(f"{name} ({settings[name].option}): {rule}; got nothing. Leave it out for none.")
             (from_file if is_from_file else given)[name] = settings[name].check(value)
     return given, from_file
 

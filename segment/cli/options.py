@@ -12,13 +12,13 @@ import click
 
 from segment.cli.command_help import OptionMaker, StagedOption
 from segment.cli.config_option import CONFIG, Options, leave_out_contradicted, leave_out_unused, split_by_source
+from segment.cli.parameter_types import NamedPath, NumberOrWord
 from segment.cli.terminal import print_message
 from segment.config.config import SegmentConfig, list_settings
 from segment.config.conflicts import reject_unused
 from segment.config.entry_points import ENTRY_POINTS, START, EntryPoint, reject_ignored
 from segment.config.products import describe_products
 from segment.config.setting import Setting, Span
-from segment.config.text_forms import is_number
 from segment.runs.path_checks import refuse_file_output, refuse_product_inputs
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ __all__ = [
     "OUTPUT",
     "SCHEDULER",
     "START_MODEL",
-    "NamedPath",
-    "NumberOrWord",
     "Options",
     "add_setting_options",
     "connect_cluster",
@@ -57,16 +55,6 @@ def _check_output(context: click.Context, _parameter: click.Parameter, output: P
     return output
 
 
-class NamedPath(click.Path):
-    """Path that is not empty: an empty one would stand for the current folder, where a script left a variable unset."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert a text to a Path; refuse an empty one."""
-        if value == "":
-            self.fail("a path has at least one character; got none. Give . for the current folder.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
 INPUTS = click.argument(
     "inputs", nargs=-1, required=True, type=NamedPath(path_type=Path), metavar="INPUT...", callback=_check_inputs
 )
@@ -82,7 +70,7 @@ OUTPUT = click.option(
 )
 START_MODEL = click.option(
     "--start",
-    type=click.Path(path_type=Path),
+    type=NamedPath(path_type=Path),
     default=None,
     metavar="FILE",
     help="Start the fit from the classes of a saved model; their number, names and order are kept.",
@@ -98,40 +86,6 @@ SCHEDULER = click.option(
     help="Work on the Dask cluster of this scheduler. Its workers must see the same files under the same paths. Needs "
     "an extra: pip install 'gmm-segment[dask]'.",
 )
-
-
-class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from Click 8.3 on
-    """A number, or one of the words that may stand for it, if there are some."""
-
-    def __init__(self, kind: type, words: tuple[str, ...] = ()) -> None:
-        self._number = click.types.convert_type(kind)
-        self.name = " or ".join((self._number.name, *words))
-        self._words = words
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert a text: a word stays as it is, anything else becomes a number.
-
-        Parameters
-        ----------
-        value : str, int or float
-        param : click.Parameter, optional
-        ctx : click.Context, optional
-            For the message of an error.
-
-        Returns
-        -------
-        str, int or float
-        """
-        if value in self._words:
-            return value
-        try:
-            number = self._number.convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
-        # Python takes 1_0 and digits of any script; nan and inf are refused with the range.
-        if isinstance(value, str) and not is_number(value) and abs(number) < math.inf:
-            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
-        return number
 
 
 def add_setting_options(entry_point: str, *, leave_out: tuple[str, ...] = ()) -> Callable[[Function], Function]:

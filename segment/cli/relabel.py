@@ -11,6 +11,7 @@ import click
 from segment.cli.command_help import StagedCommand
 from segment.cli.job_runs import run_jobs
 from segment.cli.options import DEBUG, JSON, OUTPUT, add_setting_options, make_config
+from segment.cli.parameter_types import NamedPath
 from segment.core.class_names import MAX_CLASSES
 from segment.core.errors import SettingsError
 
@@ -27,11 +28,11 @@ __all__ = ["relabel_labels"]
     ),
     usual=("image", "merge", "order"),
 )
-@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RESULT...")
+@click.argument("results", nargs=-1, required=True, type=NamedPath(path_type=Path), metavar="RESULT...")
 @add_setting_options("relabel")
 @click.option(
     "--image",
-    type=click.Path(path_type=Path),
+    type=NamedPath(path_type=Path),
     default=None,
     metavar="FILE",
     help="The image that was segmented, for pictures, tables and orders that need its colors.",

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from segment.cli.command_help import StagedCommand
-from segment.cli.options import DEBUG, NumberOrWord, add_setting_options, make_config
+from segment.cli.options import DEBUG, add_setting_options, make_config
+from segment.cli.parameter_types import NamedPath, NumberOrWord
 from segment.cli.terminal import print_message
 from segment.core.errors import pluralize
 
@@ -22,7 +23,7 @@ __all__ = ["serve"]
     short_help="Open a page to segment images in.",
     examples=("segment serve", "segment serve photographs -k 5"),
 )
-@click.argument("source", type=click.Path(path_type=Path), metavar="[IMAGE|FOLDER]", required=False)
+@click.argument("source", type=NamedPath(path_type=Path), metavar="[IMAGE|FOLDER]", required=False)
 @click.option(
     "--host",
     default="127.0.0.1",

@@ -77,13 +77,14 @@ MERGE = Form(
 # Single texts; a path may hold any characters.
 PATH = Form("PATH", r"(?s:.+)", "the path of a file or folder")
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+_POSITIVE = r"\+?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 NUMBERS = Form("NUMBER,...", rf"{_NUMBER}(,{_NUMBER})*", "a number, or one for each channel with commas between them")
 BANDS = Form("NUMBER,...", r"[1-9]\d{0,4}(,[1-9]\d{0,4})*", "numbers from 1 with commas between them, such as 4,3,2")
 BOX = Form("LEFT,TOP,RIGHT,BOTTOM", r"\d{1,9}(,\d{1,9}){3}", "four whole numbers of pixels, LEFT,TOP,RIGHT,BOTTOM")
 INTEREST = Form(
     "FILE or grid:ROWSxCOLUMNS or circle",
-    rf"(?s:(?!(grid|circle):).+)|grid:[1-9]\d{{0,3}}x[1-9]\d{{0,3}}|circle:{_NUMBER},{_NUMBER},{_NUMBER}",
-    "the path of a file, grid:ROWSxCOLUMNS such as grid:4x6, circle, or circle:X,Y,RADIUS",
+    rf"(?s:(?!(grid|circle):).+)|grid:[1-9]\d{{0,3}}x[1-9]\d{{0,3}}|circle:{_NUMBER},{_NUMBER},{_POSITIVE}",
+    "the path of a file, grid:ROWSxCOLUMNS such as grid:4x6, circle, or circle:X,Y,RADIUS with a positive radius",
 )
 
 

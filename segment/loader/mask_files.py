@@ -185,6 +185,8 @@ def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> 
     head = read_head(path)
     if head.startswith(_NUMPY):
         return MaskFile(_reduce_channels(_read_array(path) != 0))
+    if _is_json(head):
+        raise ImageError(f"{printable_path(path)}: a mask is a picture or an array; got JSON. Give polygons to --roi.")
     number, notes = _choose_page(path, page)
     image = load_image(path, max_pixels=max_pixels, keep_profile=True, page=number)
     pixels = image.pixels if image.stored is None else image.stored
@@ -201,6 +203,11 @@ def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> 
             "Save it with 0 and 1."
         )
     return MaskFile(counts, image.georeference, notes)
+
+
+def _is_json(head: bytes) -> bool:
+    """Tell by its first bytes whether a file is JSON, as polygons are."""
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
 def _is_lossy(path: str, head: bytes) -> bool:
@@ -296,7 +303,7 @@ def read_interest(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE)
         If it cannot be read, or has no region; one line that begins with the path.
     """
     head = read_head(path)
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    if _is_json(head):
         return read_polygons(path)
     place = NOWHERE
     notes: tuple[str, ...] = ()

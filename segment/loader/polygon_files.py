@@ -64,6 +64,8 @@ def read_polygons(path: str) -> PolygonFile:
     shown = printable_path(path)
     try:
         document = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
+        if "type" not in document:
+            raise ImageError("polygons are GeoJSON, which has a type; got other JSON. Export them as GeoJSON.")
         features = list(_list_features(document))
         regions = tuple(tuple(_list_rings(geometry)) for geometry, _ in features)
         names = _make_names([name for _, name in features])

@@ -181,8 +181,9 @@ class Segmentation(FitViews, EqualByValue):
         Returns
         -------
         ndarray of shape (H, W, k), float32
-            Sums to 1 at each pixel; 0 where a pixel is not valid. Computed once and kept, so it cannot be written to:
-            copy it to change it.
+            Sums to 1 at each pixel; 0 where a pixel is not valid. Calibrated to be right about single pixels, so that
+            the mean of a class is not its expected share. Computed once and kept, so it cannot be written to: copy it
+            to change it.
         """
         with self._lock:
             return self._posteriors

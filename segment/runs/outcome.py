@@ -39,7 +39,7 @@ class ShareRow(NamedTuple):
     share : float, optional
         0..1; None for a class that does not count.
     expected_share : float, optional
-        The mean of the posteriors, 0..1.
+        The mean of the field's posteriors before they are calibrated, 0..1.
     expected_share_sd : float, optional
         Standard deviation of the true share from it; None without a random field.
     group : str

@@ -124,3 +124,18 @@ def test_existing_settings_are_not_replaced(run_program: Program) -> None:
     assert result.code == 1
     assert "m_config.toml: exists already" in result.err
     assert not Path("m.json").exists()
+
+
+@pytest.mark.parametrize("option", ["--mask", "--roi", "--crop", "--nodata", "--bands", "--pixel-size", "--background"])
+def test_an_empty_text_is_refused_as_an_unset_variable_gives_it(option: str, run_program: Program) -> None:
+    result = run_program("run", "a.png", "-k", "2", option, "")
+    assert result.code == 2
+    assert f"({option}): " in take_one_line(result.err)
+    assert "; got nothing. Leave it out for none." in result.err
+
+
+def test_an_empty_text_takes_back_what_the_file_gives(run_program: Program) -> None:
+    Path("a.toml").write_text('roi = "grid:1x2"\n', encoding="utf-8")
+    words = ["run", "a.png", "-k", "2", "--save", "labels", "--config", "a.toml"]
+    assert "r1c2" in run_program(*words).out
+    assert "r1c2" not in run_program(*words, "--roi", "", "--overwrite").out

@@ -86,3 +86,8 @@ def test_texts_of_numbers_are_split() -> None:
     assert SegmentConfig(roi="circle:1,2.5,30").roi_circle == (1, 2.5, 30)
     nothing = SegmentConfig(roi="circle")
     assert not any((nothing.crop_box, nothing.nodata_values, nothing.roi_grid, nothing.roi_circle))
+
+
+def test_a_circle_has_a_positive_radius() -> None:
+    with pytest.raises(SettingsError, match=r"circle:X,Y,RADIUS with a positive radius; got 'circle:1,2,-5'"):
+        SegmentConfig(roi="circle:1,2,-5")

@@ -196,3 +196,10 @@ def test_each_page_has_its_own_mask(mask: np.ndarray, tmp_path: Path) -> None:
     # One page is for all.
     PilImage.fromarray(mask).save(tmp_path / "mask.png")
     assert read_mask(str(tmp_path / "mask.png"), max_pixels=MANY, page=PageOfImage(3, 3)).notes == ()
+
+
+def test_polygons_are_sent_to_the_option_that_takes_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_text('{"type": "FeatureCollection"}', encoding="utf-8")
+    with pytest.raises(ImageError, match=r"a mask is a picture or an array; got JSON. Give polygons to --roi\.$"):
+        read_mask(str(path), max_pixels=100)

@@ -68,3 +68,10 @@ def test_wrong_geojson_is_refused(tmp_path: Path, features: list[dict[str, Any]]
     with pytest.raises(ImageError, match=message) as error:
         read_polygons(path)
     assert str(error.value).startswith(path)
+
+
+def test_json_that_is_no_geojson_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"shapes": [{"label": "leaf", "points": [[0, 0], [1, 1], [0, 1]]}]}', encoding="utf-8")
+    with pytest.raises(ImageError, match=r"got other JSON\. Export them as GeoJSON"):
+        read_polygons(str(path))
