@@ -240,6 +240,20 @@ class ColorIndex:
         values, find = self._compute_of_colors(function), make_code_finder(self._table[0])
         return lambda where: values.take(find(self._encode(self._pixels.take(where, axis=0))), axis=0)
 
+    def list_colors(self) -> tuple[NDArray[np.integer[Any]], NDArray[Any]]:
+        """List the colors of an image whose pixels are all valid.
+
+        Returns
+        -------
+        places : ndarray of shape (H * W,), int
+            The color of each pixel, a number from 0.
+        colors : ndarray of shape (m, n_channels), unsigned integers
+            Distinct, unless they have no table: then they are those of the pixels.
+        """
+        if self._table is None:
+            return np.arange(len(self._pixels)), self._pixels
+        return self._places, self._decode(self._table[0])
+
     def map_to_planes(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
         """Compute a function of the color of each pixel, as planes.
 

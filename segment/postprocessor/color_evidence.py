@@ -21,7 +21,7 @@ pixel wide is a row of specks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from segment.core.pixel_arrays import find_highest_plane
 from segment.postprocessor.connected_regions import RegionGraph, Runs, find_regions
-from segment.postprocessor.evidence_sums import EvidenceSums, add_rows
+from segment.postprocessor.evidence_sums import EvidenceSums, list_numbers
 
 __all__ = [
     "MAX_JUDGED_PIXELS",
@@ -51,8 +51,6 @@ Floats = NDArray[np.float64]
 # goes where noise hides the colors, as the energy knows nothing of how large areas usually are.
 MAX_JUDGED_PIXELS = 48
 BORDER_SHARE = 0.12  # of the smoothness, that a pixel side of a border costs; a region costs the smoothness once
-CHUNK_VALUES = 2**20  # log posteriors that are in memory at once, of all classes
-MAX_CHUNK_PIXELS = 2**18
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,12 @@ class ColorEvidence:
 
     Attributes
     ----------
-    look_up : callable
-        Takes numbers of pixels in row order, (n,), and returns their log posteriors in nats, (n, k), float32: without
-        neighbors, of the labels 1 to k.
+    find_colors : callable
+        Takes numbers of pixels in row order, (n,), and returns the color of each, a number from 0, (n,), and these
+        colors, (m, ...).
+    compute_logs : callable
+        Takes colors, (m, ...), and returns their log posteriors in nats, (m, k), float32: without neighbors, of the
+        labels 1 to k.
     n_classes : int
         k.
     smoothness : float, >= 0
@@ -72,7 +73,8 @@ class ColorEvidence:
         Side of a pixel of the working copy, on which the field is defined, in pixels of the image.
     """
 
-    look_up: Callable[[Ids], NDArray[np.float32]]
+    find_colors: Callable[[Ids], tuple[NDArray[np.integer[Any]], NDArray[Any]]]
+    compute_logs: Callable[[NDArray[Any]], NDArray[np.float32]]
     n_classes: int
     smoothness: float
     scale: float
@@ -120,7 +122,7 @@ def clean_by_evidence(labels: Labels, opened: Labels, evidence: ColorEvidence, *
     >>> labels[1, 2] = labels[2, 6] = 2
     >>> logs = np.log(np.full((32, 2), [0.9999, 0.0001], dtype=np.float32))
     >>> logs[10], logs[22] = np.log([0.4, 0.6]), [-60, 0]  # the first speck may well be noise, the second is plain
-    >>> evidence = ColorEvidence(lambda at: logs[at], n_classes=2, smoothness=12.0, scale=1.0)
+    >>> evidence = ColorEvidence(lambda at: (at, logs), np.asarray, n_classes=2, smoothness=12.0, scale=1.0)
     >>> clean_by_evidence(labels, labels, evidence, order=[1, 2])
     array([[1, 1, 1, 1, 1, 1, 1, 1],
            [1, 1, 1, 1, 1, 1, 1, 1],
@@ -246,33 +248,18 @@ def split_into_parts(
     # With 255 classes the base is 256, which uint8 does not hold.
     target, label = (part.astype(np.uint8) for part in np.divmod(graph.label.astype(np.uint16), base))
     small = (graph.area <= evidence.max_area) & (label > 0)
-    sums = _sum_evidence(runs, np.where(small, graph.area, 0), evidence)
-    return runs, replace(graph, label=label), target * small, EvidenceSums(sums, [0, *order], evidence.max_area)
+    places, colors = evidence.find_colors(_list_pixels(runs, small))
+    size, classes = np.where(small, graph.area, 0), [0, *order]
+    sums = EvidenceSums(places, size, colors, evidence.compute_logs, classes=classes, max_area=evidence.max_area)
+    return runs, replace(graph, label=label), target * small, sums
 
 
-def _sum_evidence(runs: Runs, area: Ids, evidence: ColorEvidence) -> Floats:
-    """Sum the log posteriors over the pixels of the small parts: (n, k), in the order of the classes of `evidence`.
-
-    `area` is that of each part in pixels, 0 for those that are not small.
-    """
-    sums = np.zeros((area.size, evidence.n_classes))
-    end = np.cumsum(runs.length)
-    # The runs of a part one after the other.
-    chosen = np.flatnonzero(area[runs.region])
+def _list_pixels(runs: Runs, is_chosen: Mask) -> Ids:
+    """List the numbers, in row order, of the pixels of some regions, those of each region side by side."""
+    chosen = np.flatnonzero(is_chosen[runs.region])
     chosen = chosen[np.argsort(runs.region[chosen], kind="stable")]
-    for some in _split_runs(chosen, runs.length[chosen], min(MAX_CHUNK_PIXELS, CHUNK_VALUES // evidence.n_classes)):
-        length = runs.length[some]
-        first = np.cumsum(length) - length
-        # The pixels of a run follow each other.
-        at = np.arange(first[-1] + length[-1]) + np.repeat(end[some] - length - first, length)
-        add_rows(sums, np.repeat(runs.region[some], length), evidence.look_up(at))
-    return sums
-
-
-def _split_runs(runs: Ids, length: Ids, n_pixels: int) -> Iterator[Ids]:
-    """Split runs into groups of about this number of pixels."""
-    group = np.cumsum(length) // n_pixels
-    return (part for part in np.split(runs, np.flatnonzero(np.diff(group)) + 1) if part.size)
+    first = np.cumsum(runs.length) - runs.length
+    return list_numbers(first[chosen], runs.length[chosen])
 
 
 def open_by_evidence(graph: RegionGraph, target: Labels, sums: EvidenceSums, evidence: ColorEvidence) -> RegionGraph:
@@ -301,9 +288,9 @@ def open_by_evidence(graph: RegionGraph, target: Labels, sums: EvidenceSums, evi
     # The border with the new class vanishes, and the one with the rest of the old class comes up.
     sign = (label[neighbor] == target[source]).astype(np.intp) - (label[neighbor] == label[source])
     gained = np.bincount(source, border * sign, label.size)
-    part = np.arange(label.size)
-    change = sums.look_up(part, label) - sums.look_up(part, target) - evidence.side_cost * gained
-    change = np.where(target > 0, change, 0.0)
+    change, part = np.zeros(label.size), np.flatnonzero(target)
+    change[part] = sums.look_up(part, label[part]) - sums.look_up(part, target[part])
+    change[part] -= evidence.side_cost * gained[part]
     graph = graph.relabel(_move(label, np.where(change < 0, target, 0), change, source, neighbor))
     sums.merge(graph)
     return graph
@@ -345,7 +332,9 @@ def absorb_by_evidence(graph: RegionGraph, sums: EvidenceSums, evidence: ColorEv
         shared = np.add.reduceat(border, begin)
         # In noise each of these arrays takes as much memory as some ten images.
         del key, border, order, begin
-        change = sums.look_up(region, label[region]) - sums.look_up(region, new)
+        is_first = np.diff(region, prepend=-1) > 0
+        own = sums.look_up(region[is_first], label[region[is_first]])[np.cumsum(is_first) - 1]
+        change = own - sums.look_up(region, new)
         change -= evidence.region_cost + evidence.side_cost * shared
         # Of each region the best class; keys ascend, so that the lowest label wins a tie.
         least = np.zeros(n)

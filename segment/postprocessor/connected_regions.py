@@ -388,10 +388,11 @@ def _sum_borders(first: Ids, second: Ids, border: Ids) -> tuple[Ids, Ids, Ids]:
     if first.size == 0:
         return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.intp)
     base = max(int(first.max()), int(second.max())) + 1
-    # One integer for each pair; sorted, the rows of a pair lie side by side.
+    # One integer for each pair; sorted, the rows of a pair lie side by side. They are in order in long stretches, where
+    # merging them is several times as fast as quicksort.
     key = np.minimum(first, second).astype(np.intp) * base
     key += np.maximum(first, second)
-    order = np.argsort(key)
+    order = np.argsort(key, kind="stable")
     key, border = key[order], border[order]
     del order
     begin = np.flatnonzero(np.diff(key, prepend=-1))

@@ -1,8 +1,8 @@
-"""The evidence of regions for each class, which adds up as regions are merged."""
+"""The evidence of regions for the classes that are asked for: sums of log posteriors over their pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,76 +10,116 @@ from numpy.typing import NDArray
 
 from segment.postprocessor.connected_regions import RegionGraph
 
-__all__ = ["EvidenceSums", "add_rows"]
+__all__ = ["EvidenceSums", "list_numbers"]
 
 Labels = NDArray[np.integer[Any]]
 Ids = NDArray[np.intp]
 Floats = NDArray[np.float64]
+Logs = NDArray[np.float32]
 
-CHUNK_VALUES = 2**20  # sums that are added up at once
-_N_ROUNDS = 8  # of `add_rows`
+MAX_KEPT_VALUES = 2**25  # log posteriors of all distinct colors, that are computed once and kept
+CHUNK_VALUES = 2**20  # log posteriors that are computed at once
+CHUNK_PIXELS = 2**17  # of all regions, once for each class asked for, whose log posteriors are summed at once
 
 
 class EvidenceSums:
-    """The sums of the log posteriors over the pixels of each region, which add up in place as regions are merged.
+    """The sums of the log posteriors over the pixels of each region, for one class at a time.
+
+    A region is compared with the few classes beside it alone, so sums of all classes would be many times as much work.
 
     Parameters
     ----------
-    values : ndarray of shape (n, k), float64
-        Of each first region, by class from 1, in nats. Changed.
+    places : ndarray of shape (n_pixels,), int
+        The color, from 0, of each pixel of the first regions: the pixels of a region side by side, regions in order.
+    size : ndarray of shape (n,), int
+        How many pixels each of the first regions has there; 0 for those whose sums are not asked for.
+    colors : ndarray of shape (m, ...)
+        The colors.
+    compute_logs : callable
+        Takes some of the colors and returns their log posteriors, (m, k), float32.
     classes : sequence of int
         The class 1..k of each label from 0, which has none.
     max_area : int, pixels
         The sums of regions that have grown larger are not asked for.
     """
 
-    def __init__(self, values: Floats, classes: Sequence[int], max_area: int) -> None:
-        self._values, self._columns, self._max_area = values, np.array(classes) - 1, max_area
-        self._rows = np.arange(len(values))  # of the current regions
+    def __init__(
+        self,
+        places: NDArray[np.integer[Any]],
+        size: Ids,
+        colors: NDArray[Any],
+        compute_logs: Callable[[NDArray[Any]], Logs],
+        *,
+        classes: Sequence[int],
+        max_area: int,
+    ) -> None:
+        self._places, self._size, self._first = places, size, np.cumsum(size) - size
+        self._colors, self._compute_logs, self._max_area = colors, compute_logs, max_area
+        self._columns, self._n_classes = np.array(classes) - 1, len(classes) - 1
+        self._part = np.arange(len(size))  # the first of the parts that each current region was merged from
+        self._logs: Logs | None = None  # of all colors, unless they are too many
 
     def look_up(self, region: Ids, label: Labels) -> Floats:
-        """Look up the sum of each region for a label, (n,); arbitrary for label 0."""
-        return np.asarray(self._values[self._rows[region], self._columns[label]])
+        """Sum the log posteriors of each region for a label above 0, (n,); equal regions best follow each other."""
+        sums = np.empty(len(region))
+        if self._logs is None and len(region) and len(self._colors) * self._n_classes <= MAX_KEPT_VALUES:
+            self._logs = self._tabulate()
+        group = np.cumsum(self._size[region]) // CHUNK_PIXELS
+        ends = np.append(np.flatnonzero(np.diff(group)) + 1, len(region))
+        start = 0
+        for end in ends.tolist():
+            some = slice(start, end)
+            if end > start:
+                sums[some] = self._sum(region[some], self._columns[label[some]])
+            start = end
+        return sums
 
     def merge(self, graph: RegionGraph) -> None:
-        """Add up the sums of the regions that `graph` has merged since they were added up last."""
-        region = graph.origin[self._rows]
-        # The sum of a region is that of its first part: regions are numbered in the order of these.
-        is_first = np.diff(np.maximum.accumulate(region), prepend=-1) > 0
-        rows, others = self._rows[is_first], np.flatnonzero(~is_first & (graph.area[region] <= self._max_area))
-        others = others[np.argsort(region[others], kind="stable")]
-        step = max(1, CHUNK_VALUES // self._values.shape[1])
-        for at in range(0, len(others), step):
-            some = others[at : at + step]
-            add_rows(self._values, rows[region[some]], self._values[self._rows[some]])
-        self._rows = rows
+        """Put the pixels of the regions together that `graph` has merged since the last time."""
+        region = graph.origin[self._part]
+        size = np.where(graph.area[region] <= self._max_area, self._size, 0)
+        order = np.argsort(region, kind="stable")
+        self._places = self._places.take(list_numbers(self._first[order], size[order]))
+        self._size = np.bincount(region, size, graph.label.size).astype(np.intp)
+        self._first = np.cumsum(self._size) - self._size
+        # Regions are numbered in the order of their first parts.
+        self._part = self._part[np.diff(np.maximum.accumulate(region), prepend=-1) > 0]
+
+    def _sum(self, region: Ids, column: Ids) -> Floats:
+        """Sum the log posteriors of each region in a column, (n,)."""
+        size = self._size[region]
+        place, logs = self._places.take(list_numbers(self._first[region], size)).astype(np.intp), self._logs
+        if logs is None:
+            some, place = np.unique(place, return_inverse=True)
+            logs = np.ascontiguousarray(self._compute_logs(self._colors[some]).T)
+        place += np.repeat(column * logs.shape[1], size)
+        return np.asarray(np.add.reduceat(logs.reshape(-1).take(place), np.cumsum(size) - size, dtype=np.float64))
+
+    def _tabulate(self) -> Logs:
+        """Compute the log posteriors of all colors, (k, m)."""
+        logs = np.empty((self._n_classes, len(self._colors)), dtype=np.float32)
+        step = max(1, CHUNK_VALUES // self._n_classes)
+        for start in range(0, len(self._colors), step):
+            logs[:, start : start + step] = self._compute_logs(self._colors[start : start + step]).T
+        return logs
 
 
-def add_rows(sums: Floats, at: Ids, values: NDArray[np.floating[Any]]) -> None:
-    """Add rows of values to rows of sums, in place.
+def list_numbers(first: Ids, count: Ids) -> Ids:
+    """List as many numbers as are counted from each first one on.
 
     Parameters
     ----------
-    sums : ndarray of shape (n, k), float64
-    at : ndarray of shape (m,), int
-        The row of `sums` that each row of `values` is added to. Equal numbers follow each other.
-    values : ndarray of shape (m, k), float
+    first, count : ndarray of shape (n,), int
+
+    Returns
+    -------
+    ndarray of shape (sum of the counts,), int
 
     Examples
     --------
-    >>> sums = np.zeros((3, 2))
-    >>> add_rows(sums, np.array([2, 2, 0]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
-    >>> sums.tolist()
-    [[5.0, 6.0], [0.0, 0.0], [4.0, 6.0]]
+    >>> list_numbers(np.array([7, 2]), np.array([3, 1])).tolist()
+    [7, 8, 9, 2]
     """
-    first = np.flatnonzero(np.diff(at, prepend=-1))
-    size = np.diff(first, append=len(at))
-    # The first of each row, then the second and so on: of many classes and few pixels, as those of most parts, several
-    # times as fast as `np.add.reduceat`, which takes the rest.
-    for _ in range(_N_ROUNDS):
-        sums[at[first]] += values[first]
-        first, size = first[size > 1] + 1, size[size > 1] - 1
-    if first.size:
-        start = np.cumsum(size) - size
-        rest = np.arange(size.sum()) + np.repeat(first - start, size)
-        sums[at[first]] += np.add.reduceat(values[rest], start, axis=0, dtype=np.float64)
+    end = np.cumsum(count)
+    numbers: Ids = np.arange(count.sum()) + np.repeat(first - (end - count), count)
+    return numbers

@@ -23,7 +23,7 @@ from segment.postprocessor.color_evidence import ColorEvidence, clean_by_evidenc
 from segment.postprocessor.connected_regions import find_regions
 from segment.postprocessor.morphology import grow_labels, smooth_block
 from segment.postprocessor.small_regions import absorb_nodes, fill_nodes
-from segment.postprocessor.windows import clean_in_windows, compute_reach, has_many_sums, is_noise
+from segment.postprocessor.windows import clean_in_windows, compute_reach, is_noise
 
 __all__ = ["CleanedLabels", "open_and_close", "postprocess"]
 
@@ -136,23 +136,23 @@ def postprocess(
 
 
 def _clean_by_evidence(labels: Labels, evidence: ColorEvidence, classes: Sequence[int]) -> Labels:
-    """Clean up by evidence: an image as a whole, noise and large images of many classes window by window."""
+    """Clean up by evidence: an image as a whole, noise window by window."""
 
     def clean(part: Labels, row: int, column: int) -> Labels:
         """Clean up a window that begins in this row and column."""
 
-        def look_up(at: Ids) -> NDArray[np.float32]:
+        def find_colors(at: Ids) -> tuple[NDArray[np.integer[Any]], NDArray[Any]]:
             down, across = np.divmod(at, part.shape[1])
-            return evidence.look_up((down + row) * labels.shape[1] + across + column)
+            return evidence.find_colors((down + row) * labels.shape[1] + across + column)
 
-        of_part = evidence if part is labels else replace(evidence, look_up=look_up)
+        of_part = evidence if part is labels else replace(evidence, find_colors=find_colors)
         opened = open_and_close(part, radius=evidence.radius) if evidence.radius >= 1 else part
         return clean_by_evidence(part, opened, of_part, order=classes)
 
-    if not (is_noise(labels) or has_many_sums(labels, len(classes))):
+    if not is_noise(labels):
         return clean(labels, 0, 0)
     halo = compute_reach(evidence.radius, evidence.max_area)
-    return clean_in_windows(labels, halo, clean, n_classes=len(classes))
+    return clean_in_windows(labels, halo, clean)
 
 
 def _clean_by_size(labels: Labels, max_area: int, min_area: int) -> Labels:

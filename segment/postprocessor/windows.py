@@ -10,19 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["clean_in_windows", "compute_reach", "count_runs", "has_many_sums", "is_noise"]
+__all__ = ["clean_in_windows", "compute_reach", "count_runs", "is_noise"]
 
 Labels = NDArray[np.integer[Any]]
 
 # More horizontal runs of one label than this, and more than one for so many pixels, are noise: a photograph has one for
 # 10 to 500 pixels. A run takes some 350 bytes while regions are merged.
 MAX_RUNS, PIXELS_PER_RUN = 2**19, 9
-# Clean-up by evidence has a sum for each class and run. This many may be in memory at once: `MAX_SUMS` in small images,
-# `SUMS_PER_PIXEL` for each pixel of large ones.
-MAX_SUMS, SUMS_PER_PIXEL = 2**24, 2
-# The sums of this many classes, beyond the first ones, take about as much memory as a run: two runs and more make one
-# part that has sums. Windows that are smaller overlap more, and take longer.
-FREE_CLASSES, CLASSES_AS_RUN = 8, 112
 CHUNK_PIXELS = 2**18
 UNDECIDED_STEPS = 16  # pixels that clean-up follows undecided pixels, nearly always
 MIN_STEP = 128  # pixels, from window to window
@@ -47,30 +41,6 @@ def is_noise(labels: Labels) -> bool:
     return labels.size > MAX_RUNS and count_runs(labels) > max(MAX_RUNS, labels.size // PIXELS_PER_RUN)
 
 
-def has_many_sums(labels: Labels, n_classes: int) -> bool:
-    """Say whether the evidence of all parts for all classes would need too much memory at once.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (H, W), integers
-    n_classes : int
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> stripes = np.arange(1024) // 4 % 200 * np.ones((1024, 1), int)
-    >>> has_many_sums(stripes, 8), has_many_sums(stripes, 200)
-    (False, True)
-    """
-    most = max(MAX_SUMS, SUMS_PER_PIXEL * labels.size)
-    # With fewer classes only noise has so many sums, and `is_noise` finds it: the runs need not be counted again.
-    has_many = n_classes > SUMS_PER_PIXEL * PIXELS_PER_RUN
-    return has_many and n_classes * labels.size > most and n_classes * count_runs(labels) > most
-
-
 def count_runs(labels: Labels) -> int:
     """Count the horizontal runs of one label.
 
@@ -93,9 +63,7 @@ def count_runs(labels: Labels) -> int:
     return int(height + sum(np.count_nonzero(band[:, 1:] != band[:, :-1]) for band in bands))
 
 
-def clean_in_windows(
-    labels: Labels, halo: int, clean: Callable[[Labels, int, int], Labels], *, n_classes: int = 1
-) -> Labels:
+def clean_in_windows(labels: Labels, halo: int, clean: Callable[[Labels, int, int], Labels]) -> Labels:
     """Clean up an image window by window; each is cleaned with what lies around it.
 
     Parameters
@@ -107,9 +75,6 @@ def clean_in_windows(
         overlap more.
     clean : callable
         Takes the labels of a window and its first row and column, and returns labels of the same shape.
-    n_classes : int
-        Classes for which `clean` sums evidence in each part of a window: the more classes and parts, the smaller are
-        the windows.
 
     Returns
     -------
@@ -117,8 +82,7 @@ def clean_in_windows(
     """
     height, width = labels.shape
     # About 70 MB, and 11 bytes for each pixel of the image.
-    share_of_sums = count_runs(labels) / max(1, labels.size) * max(0, n_classes - FREE_CLASSES) / CLASSES_AS_RUN
-    area = round((CHUNK_PIXELS + labels.size // 25) / (1 + share_of_sums))
+    area = CHUNK_PIXELS + labels.size // 25
     rows = min(height, max(math.isqrt(area), 2 * halo + MIN_STEP))
     columns = max(area // rows, 2 * halo + MIN_STEP)
     steps = rows if rows == height else rows - 2 * halo, columns - 2 * halo

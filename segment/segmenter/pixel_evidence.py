@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,29 +70,30 @@ def make_color_evidence(
     >>> model = MixtureModel(np.full(2, 0.5), np.array([[0.0], [1.0]]), np.full((2, 1, 1), 0.1))
     >>> space = extract_features(image, "intensity").space
     >>> evidence = make_color_evidence(ClassMixture(model, np.arange(2)), space, image, (1, 2), smoothness=12.0)
-    >>> evidence.look_up(np.array([1])).argmax(axis=1)
-    array([1])
+    >>> places, colors = evidence.find_colors(np.array([1, 0, 1]))
+    >>> (evidence.compute_logs(colors).argmax(axis=1) + 1)[places].tolist()
+    [2, 1, 2]
     """
     pixels = image.pixels.reshape(image.height * image.width, -1)
     all_known = recall_colors(classes, space, index) if index else None
     offsets = classes.compute_weight_offsets(weight_power)
 
-    def look_up(at: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Compute the log posteriors of these pixels with the power of the weights."""
-        return look_up_colors(at) + offsets
-
-    def look_up_colors(at: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Compute the log posteriors of each distinct color of these pixels once."""
+    def find_colors(at: NDArray[np.intp]) -> tuple[NDArray[np.integer], NDArray[Any]]:
+        """Find the distinct colors of these pixels: where each pixel's is among them, and the colors."""
         if all_known:
-            return all_known.take(at).map_log_posteriors((len(at),)).T
+            return np.arange(len(at)), at
         colors = pixels.take(at, axis=0).reshape(1, len(at), *image.pixels.shape[2:])
-        own_index = ColorIndex(replace(image, pixels=colors, valid=np.ones((1, len(at)), dtype=bool)))
-        if known := recall_colors(classes, space, own_index):
-            return known.map_log_posteriors((len(at),)).T
-        find = own_index.make_pixel_lookup(lambda some: classes.compute_log_posteriors(space.make_cells(some)))
-        return np.asarray(find(np.arange(len(at))))
+        return ColorIndex(replace(image, pixels=colors, valid=np.ones((1, len(at)), dtype=bool))).list_colors()
 
-    return ColorEvidence(look_up, classes.n_classes, smoothness, compute_field_step(shape))
+    def compute_logs(colors: NDArray[Any]) -> NDArray[np.float32]:
+        """Compute the log posteriors of these colors with the power of the weights."""
+        if all_known:
+            logs = all_known.take(colors).map_log_posteriors((len(colors),)).T
+        else:
+            logs = classes.compute_log_posteriors(space.make_cells(colors))
+        return logs + offsets
+
+    return ColorEvidence(find_colors, compute_logs, classes.n_classes, smoothness, compute_field_step(shape))
 
 
 def is_certain(classes: ClassMixture, cells: Cells) -> bool:

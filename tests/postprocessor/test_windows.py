@@ -52,7 +52,7 @@ def test_each_window_is_seen_with_its_halo(rng: np.random.Generator, shape: tupl
 def test_noise_is_cleaned_as_if_it_were_not_cut(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = make_noise(rng, (200, 150))
     logs = np.log(rng.dirichlet([1, 1, 1], labels.size).astype(np.float32) + 1e-3)
-    evidence = ColorEvidence(lambda at: logs[at], n_classes=3, smoothness=2.0, scale=1.0)
+    evidence = ColorEvidence(lambda at: (at, logs), np.asarray, n_classes=3, smoothness=2.0, scale=1.0)
     sizes = {"radius": 0, "min_region": 6 / labels.size, "max_hole": 20 / labels.size}
     for judge in (evidence, None):
         found = postprocess(labels, **sizes, evidence=judge).label_image

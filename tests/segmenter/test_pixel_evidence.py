@@ -9,9 +9,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from segment.core.image import Image
+from segment.features.color_index import ColorIndex
 from segment.features.color_memory import ColorMemory
 from segment.features.pixel_features import extract_features
 from segment.mixture.model import MixtureModel
+from segment.postprocessor.color_evidence import ColorEvidence
 from segment.preprocessor.working_copy import compute_field_step
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.pixel_evidence import make_color_evidence, measure_design_effect
@@ -19,6 +21,12 @@ from segment.segmenter.pixel_evidence import make_color_evidence, measure_design
 MEANS = np.array([[40.0, 50.0, 60.0], [90.0, 80.0, 70.0]])
 GROUPS = [0, 1, 2], [0, 0, 1]
 CLASSES = ClassMixture(MixtureModel(np.array([0.3, 0.7]), MEANS, np.array([np.eye(3) * 90] * 2)), np.arange(2))
+
+
+def look_up(evidence: ColorEvidence, at: np.ndarray) -> np.ndarray:
+    """Look up the log posteriors of pixels, (n, k)."""
+    places, colors = evidence.find_colors(at)
+    return evidence.compute_logs(colors)[places]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -30,10 +38,15 @@ def test_pixels_have_the_log_posteriors_of_their_colors(rng: np.random.Generator
     at = rng.integers(0, 600, 50)
     cells = extract_features(image, "rgb").index
     every = cells.make_pixel_lookup(lambda some: CLASSES.compute_log_posteriors(space.make_cells(some)))
-    np.testing.assert_allclose(evidence.look_up(at), every(at), rtol=1e-6)
-    likelihoods = make_color_evidence(CLASSES, space, image, (20, 30), smoothness=5.0, weight_power=0).look_up(at)
+    np.testing.assert_allclose(look_up(evidence, at), every(at), rtol=1e-6)
+    evidence = make_color_evidence(CLASSES, space, image, (20, 30), smoothness=5.0, weight_power=0)
+    likelihoods = look_up(evidence, at)
     np.testing.assert_allclose(likelihoods, every(at) - np.log([0.3, 0.7]), rtol=1e-5)
     assert (evidence.n_classes, evidence.smoothness, evidence.scale) == (2, 5.0, 1.0)
+    # Those of a saved model are looked up in what it keeps of the colors.
+    kept, index = replace(CLASSES, memory=ColorMemory()), ColorIndex(image)
+    evidence = make_color_evidence(kept, space, image, (20, 30), smoothness=5.0, index=index)
+    np.testing.assert_allclose(look_up(evidence, at), every(at), rtol=1e-6)
 
 
 def test_a_window_has_the_scale_of_the_whole_image() -> None:
