@@ -22,7 +22,15 @@ from segment.core.float_range import (
     get_lower_edge,
 )
 
-__all__ = ["MIN_FULL_LIGHT", "NODATA_VALUES", "FloatScale", "are_shares", "choose_float_scale", "describe_lost_steps"]
+__all__ = [
+    "MIN_FULL_LIGHT",
+    "NODATA_VALUES",
+    "FloatScale",
+    "ScaleNote",
+    "are_shares",
+    "choose_float_scale",
+    "describe_lost_steps",
+]
 
 # Shares of the values at either end that may be far from the others and do not count for black and white; how far, in
 # units of the range of the others. More of them, as hot pixels are, would hide a few nearer ones, and these them.
@@ -40,6 +48,12 @@ _MAX_OTHER_NODATA = -99.0
 # How far the least value must lie below the others, in units of their range, to stand for no data.
 _USUAL_GAP, _OTHER_GAP = 1.0, 10.0
 MIN_STEPS = 256  # of float32 between black and white, as many as gray levels of 8 bits
+
+
+class ScaleNote(str):
+    """Note that says what is black and white in an image; it is left out where several images decide that together."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -125,7 +139,7 @@ def choose_float_scale(found: FloatRange) -> FloatScale:
     if n_outside:
         verbs = ("lies", "counts") if n_outside == 1 else ("lie", "count")
         note += f": {n_outside} of {found.counts.sum()} {verbs[0]} beyond and {verbs[1]} as black or white"
-    return FloatScale(low_nodata, high_nodata, black, white, (*notes, note))
+    return FloatScale(low_nodata, high_nodata, black, white, (*notes, ScaleNote(note)))
 
 
 def describe_lost_steps(dtype: np.dtype[Any], black: float, white: float) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from segment.core.float_range import (
     describe_possible_nodata,
     find_float_range,
 )
-from segment.core.float_scale import MIN_FULL_LIGHT, are_shares, choose_float_scale
+from segment.core.float_scale import MIN_FULL_LIGHT, ScaleNote, are_shares, choose_float_scale
 
 __all__ = ["FULL_VALUES", "HIGH_SHARE", "FullPixels", "count_full_pixels", "infer_scale", "infer_scale_of_pixels"]
 
@@ -189,7 +189,7 @@ def infer_scale(dtype: str, high: float, *, is_spread: bool = False) -> tuple[fl
         return 0.0, 65535.0, ()
     depth = 16 if is_spread else next(bits for bits in (8, 10, 12, 14, 16) if high < 2**bits)
     white = 2**depth - 1
-    note = f"16-bit values up to {high:.0f} are read as {depth}-bit: white is {white}, no value is changed"
+    note = ScaleNote(f"16-bit values up to {high:.0f} are read as {depth}-bit: white is {white}, no value is changed")
     return 0.0, float(white), (note,) if depth < 16 else ()
 
 

@@ -151,8 +151,8 @@ def explore(
     if not image.valid.any():
         name = printable_path(get_source_path(source, image)) or "image"
         raise ImageError(f"{name}: an image to explore has valid pixels; got none. Name another image.")
-    # Bands and the pixels that count were chosen above, and are not chosen again.
-    config = replace(config, bands="", crop="", nodata="", mask="", roi="", pixel_size="")
+    # The page, the bands and the pixels that count were chosen above, and are not chosen again.
+    config = replace(config, page=1, bands="", crop="", nodata="", mask="", roi="", pixel_size="")
 
     def segment_number(k: int) -> Segmentation:
         # The criterion and its range are for k = auto alone.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import ModelError
+from segment.core.float_scale import ScaleNote
 from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import PixelFeatures, extract_features
@@ -48,7 +49,7 @@ class ImagePart:
     n_bins : int
         Bins along the widest feature that the cells were merged in; 0 where they are the image's own.
     notes : tuple of str
-        What a user should know about the choice of the pixels that count.
+        What was noted as it was read; not what is black and white in it, which all images decide together.
     """
 
     data: FitData
@@ -123,7 +124,7 @@ def collect_part(
     with name_page(source):
         loaded = load_source(source, config)
         image = select_pixels(loaded, config, get_source_path(source, loaded), arrays, get_page(source, config))
-    notes = tuple(note for note in image.notes if note not in loaded.notes)
+    notes = tuple(note for note in image.notes if not isinstance(note, ScaleNote))
     if scale is not None:
         image = replace(image, black=scale.black, white=scale.white)
     on_stage(Stage.PREPROCESS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PilImage
 
 import segment
@@ -40,6 +41,13 @@ def test_a_note_of_the_image_is_in_each_result_once(noisy: np.ndarray) -> None:
     noisy[:6] = 0
     for result in segment.explore(noisy, k_range=(2, 3)).results:
         assert sum(text.startswith("one color, 0") for text in result.warnings) == 1
+
+
+def test_a_page_of_a_file_is_explored(noisy: np.ndarray, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "s.tif", np.stack([np.zeros_like(noisy), noisy]), photometric="rgb")
+    found = segment.explore(tmp_path / "s.tif", k_range=(2, 3), page=2)
+    expected = segment.segment_image(noisy, k=3).label_image
+    np.testing.assert_array_equal(found.results[1].label_image, expected)
 
 
 def test_no_more_classes_than_colors(quadrants: np.ndarray) -> None:

@@ -39,6 +39,21 @@ def test_each_page_is_segmented_with_the_classes_of_all(tmp_path: Path, kind: st
     assert not any("page" in warning or "frame" in warning for result in results for warning in result.warnings)
 
 
+def test_frames_that_cannot_be_pages_are_told(tmp_path: Path) -> None:
+    pictures = [PilImage.fromarray(plane) for plane in make_planes()]
+    pictures[0].save(tmp_path / "a.png", save_all=True, append_images=pictures[1:])
+    note = "only the first frame is used: the file holds 2 more"
+    assert [note in result.warnings for result in segment_pages(tmp_path / "a.png", k=1)] == [True]
+
+
+def test_a_model_says_which_page_it_was_fitted_to(tmp_path: Path) -> None:
+    path = tmp_path / "s.tif"
+    tifffile.imwrite(path, make_planes().astype(np.uint16), photometric="minisblack")
+    # What is black and white is told by the images that the model is applied to.
+    assert fit_classes([path], k=1).training.notes == (f"{path}: page 1 of 3 is used; --page takes another",)
+    assert fit_classes([path], k=3, page="all").training.notes == ()
+
+
 def test_classes_of_a_model_are_found_in_each_page(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "s.tif", make_planes(), photometric="minisblack")
     model = fit_classes([tmp_path / "s.tif"], k=3, page="all")

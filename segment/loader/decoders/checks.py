@@ -216,7 +216,7 @@ def describe_other_frames(frames: int, *, at_least: bool = False) -> tuple[str, 
     if others < 1:
         return ()
     bound = "at least " if at_least else ""
-    return (PageNote(f"only the first frame is used: the file holds {bound}{others} more"),)
+    return (f"only the first frame is used: the file holds {bound}{others} more",)
 
 
 def select_page(page: int, n: int) -> int:
