@@ -38,7 +38,7 @@ from segment.core.atomic_files import refuse_existing
 from segment.core.errors import SettingsError, printable_path
 from segment.runs.class_source import ClassSource
 from segment.runs.config_files import write_config_file
-from segment.runs.image_job import compare_job, explore_job, run_job
+from segment.runs.image_job import compare_job, explore_job, segment_job
 from segment.runs.job import plan_jobs
 from segment.runs.selection_files import list_selection_paths
 
@@ -226,7 +226,7 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
     # The model's own settings are the defaults.
     config = make_config("apply", options, **found.settings)
     jobs = plan_jobs(inputs, output, config, also_read=(model, *list_selection_paths(config)))
-    return run_jobs(jobs, config, partial(run_job, classes=ClassSource(found)), debug=debug, as_json=as_json)
+    return run_jobs(jobs, config, partial(segment_job, classes=ClassSource(found)), debug=debug, as_json=as_json)
 
 
 @cli.command(
@@ -343,14 +343,14 @@ def segment_rasters(
     int
         The exit code.
     """
-    from segment.runs.rasters.raster_job import run_raster_job
+    from segment.runs.rasters.raster_job import segment_raster_job
     from segment.runs.rasters.raster_planning import plan_raster_jobs
 
     config = make_config("raster", options)
     jobs = plan_raster_jobs(inputs, output, config, list_selection_paths(config))
     note = describe_default_k(options, config, None)
     with connect_cluster(scheduler) as cluster:
-        work = partial(run_raster_job, allow_vrt_sources=allow_vrt_sources, cluster=cluster)
+        work = partial(segment_raster_job, allow_vrt_sources=allow_vrt_sources, cluster=cluster)
         return run_jobs(jobs, config, work, debug=debug, as_json=as_json, note=note)
 
 
@@ -373,7 +373,7 @@ def _segment_images(
         also_read = (*(() if start is None else (start,)), *list_selection_paths(config))
         jobs = plan_jobs(inputs, output, config, also_read=also_read)
     note = describe_default_k(options, config, model)
-    work = partial(run_job, classes=ClassSource(model, adapt=True))
+    work = partial(segment_job, classes=ClassSource(model, adapt=True))
     return run_jobs(jobs, config, work, debug=debug, as_json=as_json, note=note)
 
 

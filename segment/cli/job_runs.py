@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 import click
 
 from segment.cli.run_document import format_document
 from segment.cli.terminal import Status, Tally, explain_likelihoods, print_message, report_outcome
 from segment.config.config import SegmentConfig
+from segment.runs.image_job import Work, run_job
 from segment.runs.job import Job
-from segment.runs.outcome import Outcome
 
-__all__ = ["Work", "run_jobs"]
-
-
-class Work(Protocol):
-    """A function that does one job."""
-
-    def __call__(self, job: Job, config: SegmentConfig, *, on_stage: Callable[[str], None], debug: bool) -> Outcome: ...
+__all__ = ["run_jobs"]
 
 
 def run_jobs(
@@ -35,7 +27,7 @@ def run_jobs(
     config : SegmentConfig
         The settings of all.
     work : callable
-        Does one job.
+        Does one job; see :func:`segment.runs.image_job.run_job`.
     debug : bool
         Whether a failure is raised.
     as_json : bool
@@ -52,7 +44,7 @@ def run_jobs(
     outcomes = []
     with Status(len(jobs), bar=False, note=note) as status:
         for job in jobs:
-            outcome = work(job, config, on_stage=partial(status.show, source=job.source), debug=debug)
+            outcome = run_job(job, config, work, on_stage=partial(status.show, source=job.source), debug=debug)
             outcomes.append(outcome)
             tally.count(outcome)
             status.advance()

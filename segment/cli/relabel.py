@@ -60,7 +60,7 @@ def relabel_labels(
     int
         The exit code.
     """
-    from segment.runs.relabel_job import plan_relabel_jobs, run_relabel_job
+    from segment.runs.relabel_job import plan_relabel_jobs, relabel_job
 
     if image is not None and len(results) > 1:
         raise SettingsError(f"image (--image): with one RESULT; got {len(results)}. Relabel them one by one.")
@@ -69,4 +69,4 @@ def relabel_labels(
         "relabel", options, k=MAX_CLASSES, save=save
     )  # how many there are is known when a file is read
     jobs = plan_relabel_jobs(results, output, config, image)
-    return run_jobs(jobs, config, partial(run_relabel_job, image=image), debug=debug, as_json=as_json)
+    return run_jobs(jobs, config, partial(relabel_job, image=image), debug=debug, as_json=as_json)

@@ -25,8 +25,8 @@ from segment.runs.result_outcome import describe_choice, describe_result, warn_o
 if TYPE_CHECKING:
     from segment.loader.loader import LoadedFile
     from segment.pipeline.exploration import Exploration
-__all__ = ["compare_job", "explore_job", "run_job", "try_job"]
 
+__all__ = ["Work", "compare_job", "explore_job", "run_job", "segment_job"]
 
 # The folder for the results takes nothing more: all further images would fail alike.
 _FOLDER_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -40,91 +40,11 @@ Work = Callable[[Job, SegmentConfig, Callable[[str], None]], Outcome]
 def run_job(
     job: Job,
     config: SegmentConfig,
-    *,
-    classes: ClassSource = OWN_CLASSES,
-    on_stage: Callable[[str], None] = lambda _: None,
-    with_shares: bool = False,
-    debug: bool = False,
-) -> Outcome:
-    """Segment one image and write the results.
-
-    Parameters
-    ----------
-    job : Job
-        The image, and where its results go.
-    config : SegmentConfig
-        All settings.
-    classes : ClassSource
-        Where the classes come from.
-    on_stage : callable
-        Called with the text of each stage when it begins.
-    with_shares : bool
-        Whether the outcome has the image's rows of the table of shares.
-    debug : bool
-        Whether a failure is raised.
-
-    Returns
-    -------
-    Outcome
-        The files and the class table, or why the image failed.
-    """
-    segment_classes = partial(_segment_classes, classes=classes, with_shares=with_shares)
-    return try_job(job, config, segment_classes if config.regions == 0 else _segment_regions, on_stage, debug)
-
-
-def compare_job(
-    job: Job, config: SegmentConfig, *, on_stage: Callable[[str], None] = lambda _: None, debug: bool = False
-) -> Outcome:
-    """Compare the mixture with other methods on one image and write the picture.
-
-    Parameters
-    ----------
-    job : Job
-        The image, and where the picture goes.
-    config : SegmentConfig
-        All settings.
-    on_stage : callable
-        Called with the text of each stage when it begins.
-    debug : bool
-        Whether a failure is raised.
-
-    Returns
-    -------
-    Outcome
-        The file and the table of methods, or why the image failed.
-    """
-    return try_job(job, config, _compare_methods, on_stage, debug)
-
-
-def explore_job(
-    job: Job,
-    config: SegmentConfig,
+    work: Work,
     *,
     on_stage: Callable[[str], None] = lambda _: None,
     debug: bool = False,
 ) -> Outcome:
-    """Segment one image into several numbers of classes and write the sheet.
-
-    Parameters
-    ----------
-    job : Job
-        The image, and where the sheet goes.
-    config : SegmentConfig
-        All settings; `k_range` has the numbers of classes.
-    on_stage : callable
-        Called with the text of each stage when it begins.
-    debug : bool
-        Whether a failure is raised.
-
-    Returns
-    -------
-    Outcome
-        The file and the table of numbers, or why the image failed.
-    """
-    return try_job(job, config, _explore_numbers, on_stage, debug)
-
-
-def try_job(job: Job, config: SegmentConfig, work: Work, on_stage: Callable[[str], None], debug: bool) -> Outcome:
     """Do the work of a job, and turn a failure into an outcome.
 
     Parameters
@@ -134,7 +54,7 @@ def try_job(job: Job, config: SegmentConfig, work: Work, on_stage: Callable[[str
     config : SegmentConfig
         All settings.
     work : callable
-        Takes job, settings and `on_stage`, and returns an outcome.
+        Takes job, settings and `on_stage`, and returns an outcome: :func:`segment_job`, or another one.
     on_stage : callable
         Called with the text of each stage when it begins.
     debug : bool
@@ -143,7 +63,7 @@ def try_job(job: Job, config: SegmentConfig, work: Work, on_stage: Callable[[str
     Returns
     -------
     Outcome
-        With the seconds that it took.
+        The files and the table, or why the image failed; with the seconds that it took.
     """
     begin = time.perf_counter()
     try:
@@ -158,15 +78,32 @@ def try_job(job: Job, config: SegmentConfig, work: Work, on_stage: Callable[[str
         return Outcome(job, error=_describe_failure(error, job), is_stuck=_is_folder_full(error), seconds=seconds)
 
 
-def _segment_classes(
+def segment_job(
     job: Job,
     config: SegmentConfig,
     on_stage: Callable[[str], None],
     *,
-    classes: ClassSource,
-    with_shares: bool,
+    classes: ClassSource = OWN_CLASSES,
+    with_shares: bool = False,
 ) -> Outcome:
-    """Segment an image into classes."""
+    """Segment one image into classes or regions and write the results.
+
+    Parameters
+    ----------
+    job, config, on_stage
+        As for :func:`run_job`.
+    classes : ClassSource
+        Where the classes come from.
+    with_shares : bool
+        Whether the outcome has the image's rows of the table of shares.
+
+    Returns
+    -------
+    Outcome
+        The files and the class table.
+    """
+    if config.regions != 0:
+        return _segment_regions(job, config, on_stage)
     # Classes that are adapted to the image are its own.
     model = None if classes.adapt else classes.model
     if job.n_pages:
@@ -207,8 +144,19 @@ def _segment_regions(job: Job, config: SegmentConfig, on_stage: Callable[[str], 
     return Outcome(job, paths, warnings=warnings, n_regions=found.n_regions)
 
 
-def _compare_methods(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
-    """Segment an image with several methods."""
+def compare_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
+    """Compare the mixture with other methods on one image and write the picture.
+
+    Parameters
+    ----------
+    job, config, on_stage
+        As for :func:`run_job`.
+
+    Returns
+    -------
+    Outcome
+        The file and the table of methods.
+    """
     from segment.pipeline.comparison import compare_image
 
     # What is saved is for this function to decide: the picture, and perhaps the settings.
@@ -221,8 +169,19 @@ def _compare_methods(job: Job, config: SegmentConfig, on_stage: Callable[[str], 
     return Outcome(job, paths, warnings=found.result.warnings, methods=rows, choice=choice)
 
 
-def _explore_numbers(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
-    """Segment an image into several numbers of classes."""
+def explore_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
+    """Segment one image into several numbers of classes and write the sheet.
+
+    Parameters
+    ----------
+    job, config, on_stage
+        As for :func:`run_job`.
+
+    Returns
+    -------
+    Outcome
+        The file and the table of numbers.
+    """
     from segment.pipeline.exploration import explore
 
     found = explore(job.source, replace(config, save=SegmentConfig.save), on_stage=on_stage)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from segment.config.config import SegmentConfig
 from segment.core.stages import Stage
-from segment.runs.image_job import try_job
 from segment.runs.job import Job, refuse_conflicts
 from segment.runs.outcome import Outcome
 from segment.runs.result_outcome import list_colors, warn_of_lost_georeference
 
-__all__ = ["plan_relabel_jobs", "run_relabel_job"]
+__all__ = ["plan_relabel_jobs", "relabel_job"]
 
 
 def plan_relabel_jobs(sources: tuple[Path, ...], output: Path, config: SegmentConfig, image: Path | None) -> list[Job]:
@@ -47,39 +45,23 @@ def plan_relabel_jobs(sources: tuple[Path, ...], output: Path, config: SegmentCo
     return jobs
 
 
-def run_relabel_job(
-    job: Job,
-    config: SegmentConfig,
-    *,
-    image: Path | None = None,
-    on_stage: Callable[[str], None] = lambda _: None,
-    debug: bool = False,
+def relabel_job(
+    job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *, image: Path | None = None
 ) -> Outcome:
     """Relabel one label image and write the results.
 
     Parameters
     ----------
-    job : Job
-        The label image, and where its results go.
-    config : SegmentConfig
-        All settings; the number of classes is that of the labels.
+    job, config, on_stage
+        As for :func:`segment.runs.image_job.run_job`; the number of classes is that of the labels.
     image : Path, optional
         The image that was segmented.
-    on_stage : callable
-        Called with the text of each stage when it begins.
-    debug : bool
-        Whether a failure is raised.
 
     Returns
     -------
     Outcome
-        The files and the class table, or why the label image failed.
+        The files and the class table.
     """
-    return try_job(job, config, partial(_relabel, image=image), on_stage, debug)
-
-
-def _relabel(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *, image: Path | None) -> Outcome:
-    """Relabel a label image and convert the result to an outcome."""
     # Loaded here: a program that only prints its help should not load NumPy.
     from segment.pipeline.relabeling import relabel_classes
 

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from segment.pipeline.region_pipeline import RegionSegmentation
 from segment.pipeline.result import Segmentation
 from segment.preprocessor.preprocessor import shrink
 from segment.runs.class_source import ClassSource
-from segment.runs.image_job import run_job
+from segment.runs.image_job import run_job, segment_job
 from segment.runs.job import plan_jobs
 from segment.segmenter.class_model.storage import load_class_model
 from segment.web.preview import LruCache, View, load_picture, make_view
@@ -202,9 +203,9 @@ def make_products(path: Path, config: SegmentConfig, model: str) -> tuple[dict[s
     output = Path(f"results-{secrets.token_hex(4)}")
     try:
         (job,) = plan_jobs([source], output, config)
-        classes = ClassSource(load_class_model(model) if model else None)
         # The very function of the command, so that the files are the same.
-        outcome = run_job(job, config, classes=classes)
+        work = partial(segment_job, classes=ClassSource(load_class_model(model) if model else None))
+        outcome = run_job(job, config, work)
         if outcome.error:
             raise (OutputError if outcome.is_stuck else ImageError)(outcome.error)
         return {path.name: path.read_bytes() for path in outcome.paths}, outcome.warnings

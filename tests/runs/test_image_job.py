@@ -17,7 +17,7 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, OutputError
 from segment.loader.loader import LoadedFile, load_image
 from segment.pipeline.pipeline import segment_image
-from segment.runs.image_job import compare_job, run_job, try_job
+from segment.runs.image_job import compare_job, run_job, segment_job
 from segment.runs.job import Job, plan_jobs
 
 CONFIG = SegmentConfig(k=2)
@@ -33,7 +33,7 @@ def picture(tmp_path: Path, quadrants: np.ndarray) -> Path:
 def test_a_job_writes_its_results(tmp_path: Path, picture: Path) -> None:
     stages: list[str] = []
     (job,) = plan_jobs([picture], tmp_path / "out", SegmentConfig(k=4))
-    outcome = run_job(job, SegmentConfig(k=4), on_stage=stages.append)
+    outcome = run_job(job, SegmentConfig(k=4), segment_job, on_stage=stages.append)
     assert (outcome.error, outcome.warnings, outcome.changed) == ("", (), 0.0)
     assert list(outcome.paths) == job.list_results(CONFIG)
     assert all(path.is_file() for path in outcome.paths)
@@ -66,12 +66,12 @@ def test_a_file_that_was_loaded_before_is_a_file_with_its_seconds(picture: Path)
 
 def test_a_failure_is_an_outcome_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no image at all")
-    outcome = run_job(Job(tmp_path / "bad.png", tmp_path / "out", "bad"), CONFIG)
+    outcome = run_job(Job(tmp_path / "bad.png", tmp_path / "out", "bad"), CONFIG, segment_job)
     assert outcome.error.startswith(f"{tmp_path}/bad.png: an image is JPEG, PNG,")
     assert (outcome.paths, outcome.classes) == ((), ())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.png"]
     with pytest.raises(ImageError):
-        run_job(Job(tmp_path / "bad.png", tmp_path / "out", "bad"), CONFIG, debug=True)
+        run_job(Job(tmp_path / "bad.png", tmp_path / "out", "bad"), CONFIG, segment_job, debug=True)
 
 
 def test_a_failure_names_the_image(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_failure_names_the_image(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "b.tif", bands, photometric="minisblack", planarconfig="contig")
     for settings in ({"features": "lab"}, {"coherence": "region"}, {"min_region": "5mm2"}, {"bands": "7"}):
         job = Job(tmp_path / "b.tif", tmp_path / "out", "b")
-        error = run_job(job, SegmentConfig(k=2, **settings)).error
+        error = run_job(job, SegmentConfig(k=2, **settings), segment_job).error
         assert error.count(f"{tmp_path}/b.tif: ") == 1
         assert error.startswith(str(tmp_path))
 
@@ -99,10 +99,10 @@ def test_an_unexpected_failure_is_an_outcome_too(
 
     monkeypatch.setattr("segment.segmenter.class_fitting.fit_mixture", broken)
     job = Job(picture, tmp_path / "out", "a")
-    assert run_job(job, CONFIG).error.startswith(f"{picture}: {words}")
+    assert run_job(job, CONFIG, segment_job).error.startswith(f"{picture}: {words}")
     assert not (tmp_path / "out").exists()
     with pytest.raises(type(error)):
-        run_job(job, CONFIG, debug=True)
+        run_job(job, CONFIG, segment_job, debug=True)
 
 
 def test_an_interruption_is_no_outcome(tmp_path: Path, picture: Path) -> None:
@@ -110,7 +110,7 @@ def test_an_interruption_is_no_outcome(tmp_path: Path, picture: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_job(Job(picture, tmp_path / "out", "a"), CONFIG, on_stage=interrupt)
+        run_job(Job(picture, tmp_path / "out", "a"), CONFIG, segment_job, on_stage=interrupt)
     assert not (tmp_path / "out").exists()
 
 
@@ -118,7 +118,7 @@ def test_existing_results_are_refused_before_the_work(tmp_path: Path, picture: P
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a_labels.png").write_bytes(b"x")
     stages: list[str] = []
-    outcome = run_job(Job(picture, tmp_path / "out", "a"), CONFIG, on_stage=stages.append)
+    outcome = run_job(Job(picture, tmp_path / "out", "a"), CONFIG, segment_job, on_stage=stages.append)
     assert outcome.error.startswith(f"{tmp_path}/out/a_labels.png: exists already.")
     assert stages == []
     assert (tmp_path / "out" / "a_labels.png").read_bytes() == b"x"
@@ -126,14 +126,14 @@ def test_existing_results_are_refused_before_the_work(tmp_path: Path, picture: P
 
 def test_a_comparison_writes_a_picture_and_its_table(tmp_path: Path, picture: Path) -> None:
     (job,) = plan_jobs([picture], tmp_path / "out", CONFIG, save=("compared",))
-    outcome = compare_job(job, SegmentConfig(k=2, n_init=1))
+    outcome = run_job(job, SegmentConfig(k=2, n_init=1), compare_job)
     assert list(outcome.paths) == job.list_results(CONFIG)
     assert len(outcome.methods) == 3
     assert "Gaussian mixture" in [name for name, *_ in outcome.methods]
 
 
 def test_regions_are_counted(tmp_path: Path, picture: Path) -> None:
-    outcome = run_job(Job(picture, tmp_path / "out", "a"), SegmentConfig(regions=4))
+    outcome = run_job(Job(picture, tmp_path / "out", "a"), SegmentConfig(regions=4), segment_job)
     assert (outcome.error, outcome.classes) == ("", ())
     assert outcome.n_regions == 4
 
@@ -143,7 +143,7 @@ def test_a_full_disk_stops_further_images(tmp_path: Path) -> None:
         raise OutputError("out: the results cannot be written") from OSError(28, "No space left on device")
 
     job = Job(tmp_path / "a.png", tmp_path / "out", "a")
-    outcome = try_job(job, CONFIG, fail, lambda _: None, debug=False)
+    outcome = run_job(job, CONFIG, fail)
     assert outcome.is_stuck
     assert outcome.error == f"{tmp_path}/a.png: has no results; out: the results cannot be written"
 
@@ -162,7 +162,7 @@ file_loading.load_image = lambda *_, **__: sys.exit("numpy" in sys.modules)
 image_job._load_libraries = lambda _: None
 config = SegmentConfig(k=2)
 (job,) = plan_jobs([Path(sys.argv[1])], Path(sys.argv[2]), config)
-image_job.run_job(job, config)
+image_job.run_job(job, config, image_job.segment_job)
 sys.exit("not reached")
 """
     subprocess.run([sys.executable, "-c", code, str(picture), str(tmp_path / "out")], check=True)

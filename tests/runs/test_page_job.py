@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import tifffile
 
 from segment.config.config import SegmentConfig
-from segment.runs.image_job import run_job
+from segment.runs.image_job import run_job, segment_job
 from segment.runs.job import plan_jobs
 
 CONFIG = SegmentConfig(k=2, page="all", save=("labels",), roi="grid:1x2")
@@ -27,7 +28,7 @@ def stack(tmp_path: Path) -> Path:
 
 def test_each_page_has_its_files_and_all_have_one_table(stack: Path, tmp_path: Path) -> None:
     (job,) = plan_jobs([stack], tmp_path / "out", CONFIG)
-    outcome = run_job(job, CONFIG)
+    outcome = run_job(job, CONFIG, segment_job)
     assert outcome.error == ""
     assert [path.name for path in outcome.paths] == ["s_page0001_labels.png", "s_page0002_labels.png"]
     assert list(outcome.paths) == job.list_results(CONFIG) == sorted((tmp_path / "out").iterdir())
@@ -48,7 +49,7 @@ def test_a_class_that_is_on_no_page_is_told(stack: Path, tmp_path: Path) -> None
     tifffile.imwrite(stack, planes, photometric="minisblack")
     config = SegmentConfig(k=3, page="all", save=("labels",), min_region="10px")
     (job,) = plan_jobs([stack], tmp_path / "out", config)
-    outcome = run_job(job, config)
+    outcome = run_job(job, config, segment_job)
     assert [row.pixels for row in outcome.classes] == [750, 450, 0]
     assert "class 3 is empty on all pages. Use fewer classes" in outcome.warnings
 
@@ -56,7 +57,7 @@ def test_a_class_that_is_on_no_page_is_told(stack: Path, tmp_path: Path) -> None
 def test_a_page_that_fails_leaves_no_files(stack: Path, tmp_path: Path) -> None:
     (job,) = plan_jobs([stack], tmp_path / "out", CONFIG)
     (tmp_path / "out" / "s_page0002_labels.png").mkdir(parents=True)
-    outcome = run_job(job, SegmentConfig(k=2, page="all", save=("labels",), overwrite=True))
+    outcome = run_job(job, SegmentConfig(k=2, page="all", save=("labels",), overwrite=True), segment_job)
     assert "s_page0002_labels.png: is a folder" in outcome.error
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["s_page0002_labels.png"]
 
@@ -64,7 +65,7 @@ def test_a_page_that_fails_leaves_no_files(stack: Path, tmp_path: Path) -> None:
 def test_a_background_counts_on_no_page_and_rows_name_their_page(stack: Path, tmp_path: Path) -> None:
     config = replace(CONFIG, background="1")
     (job,) = plan_jobs([stack], tmp_path / "out", config)
-    outcome = run_job(job, config, with_shares=True)
+    outcome = run_job(job, config, partial(segment_job, with_shares=True))
     assert [f"{row.share:.3f}" for row in outcome.classes] == ["nan", "1.000"]
     assert [f"{item.row.share:.3f}" for item in outcome.interest] == ["nan", "1.000"] * 2
     assert [(row.page, row.roi, row.label) for row in outcome.shares] == [
@@ -81,7 +82,7 @@ def test_errors_name_the_page(tmp_path: Path) -> None:
 
     def find_error(**settings: object) -> str:
         (job,) = plan_jobs([path], tmp_path / "out", CONFIG)
-        return run_job(job, SegmentConfig(k=2, page="all", save=("labels",), **settings)).error
+        return run_job(job, SegmentConfig(k=2, page="all", save=("labels",), **settings), segment_job).error
 
     np.save(tmp_path / "mask.npy", np.ones((20, 30)))
     assert find_error(mask=str(tmp_path / "mask.npy")).startswith(
@@ -94,7 +95,7 @@ def test_errors_name_the_page(tmp_path: Path) -> None:
 def test_the_only_page_of_a_file_has_no_number(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "s.tif", np.zeros((20, 30), np.uint8))
     (job,) = plan_jobs([tmp_path / "s.tif"], tmp_path / "out", CONFIG)
-    error = run_job(job, SegmentConfig(k=2, page="all", save=("labels",), bands=(2,))).error
+    error = run_job(job, SegmentConfig(k=2, page="all", save=("labels",), bands=(2,)), segment_job).error
     assert error.startswith(f"{tmp_path / 's.tif'}: bands (--bands)")
 
 
@@ -106,7 +107,7 @@ def test_gray_and_color_pages_have_one_table_in_grayscale(tmp_path: Path) -> Non
         file.write(np.dstack([light, light // 2, light]), photometric="rgb", metadata=None)
     config = SegmentConfig(k=2, page="all", save=("labels",), greyscale=True, n_init=1)
     (job,) = plan_jobs([tmp_path / "s.tif"], tmp_path / "out", config)
-    outcome = run_job(job, config)
+    outcome = run_job(job, config, segment_job)
     assert outcome.error == ""
     assert [row.pixels for row in outcome.classes] == [600, 600]
     assert outcome.classes[1].mean == (200, 150, 200)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import printable_path
 from segment.runs.class_source import ClassSource
 from segment.runs.fingerprint import compute_fingerprint, stat_file
-from segment.runs.image_job import run_job
+from segment.runs.image_job import run_job, segment_job
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
 from segment.runs.workers.lost_tasks import TaskLost
@@ -67,13 +68,8 @@ def run_image_task(task: ImageTask, *, config: SegmentConfig, classes: ClassSour
     before = stat_file(job.source)
     is_huge = before is not None and before.bytes > MAX_HASHED_FIRST
     before = before if is_huge else compute_fingerprint(job.source)
-    outcome = run_job(
-        job,
-        config.for_ready_classes() if classes.is_shared else config,
-        classes=classes,
-        with_shares=True,
-        debug=debug,
-    )
+    work = partial(segment_job, classes=classes, with_shares=True)
+    outcome = run_job(job, config.for_ready_classes() if classes.is_shared else config, work, debug=debug)
     if is_huge and outcome.error:
         return replace(outcome, fingerprint=before, seconds=time.perf_counter() - begin)
     if is_huge and before == stat_file(job.source):

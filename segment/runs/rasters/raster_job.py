@@ -4,61 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import SegmentError, printable_path
 from segment.core.stages import Stage
 from segment.runs.config_files import write_config_file
-from segment.runs.image_job import try_job
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
 from segment.runs.workers.dask_client import Cluster
 
-__all__ = ["run_raster_job"]
+__all__ = ["segment_raster_job"]
 
 
-def run_raster_job(
+def segment_raster_job(
     job: Job,
     config: SegmentConfig,
+    on_stage: Callable[[str], None],
     *,
-    allow_vrt_sources: bool = False,
     cluster: Cluster | None = None,
-    on_stage: Callable[[str], None] = lambda _: None,
-    debug: bool = False,
+    allow_vrt_sources: bool = False,
 ) -> Outcome:
-    """Segment one raster and write its labels.
+    """Segment one raster and write its labels; errors name it as it was given.
 
     Parameters
     ----------
-    job : Job
-        The raster, and where its labels go.
-    config : SegmentConfig
-        All settings.
-    allow_vrt_sources : bool
-        Whether a VRT may take its pixels from files outside its own folder.
-    cluster : Cluster, optional
-        Its workers read and label the tiles.
+    job, config
+        As for :func:`segment.runs.image_job.run_job`.
     on_stage : callable
         Called with the text of each stage when it begins, and after each tile.
-    debug : bool
-        Whether a failure is raised.
+    cluster : Cluster, optional
+        Its workers read and label the tiles.
+    allow_vrt_sources : bool
+        Whether a VRT may take its pixels from files outside its own folder.
 
     Returns
     -------
     Outcome
-        The file and the class table, or why the raster failed.
+        The files and the class table.
     """
-    work = partial(_name_as_given, cluster=cluster, allow_vrt_sources=allow_vrt_sources)
-    return try_job(job, config, work, on_stage, debug)
-
-
-def _name_as_given(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], **options: Any) -> Outcome:
-    """Segment a raster; errors name it as it was given, although GDAL and workers get its absolute path."""
     try:
-        return _segment_raster(job, config, on_stage, **options)
+        return _segment_raster(job, config, on_stage, cluster, allow_vrt_sources)
     except SegmentError as error:
+        # GDAL and workers get its absolute path.
         for source in (job.source, *job.more_bands):
             absolute = printable_path(source.absolute())
             if str(error).startswith(f"{absolute}: "):
@@ -70,7 +57,6 @@ def _segment_raster(
     job: Job,
     config: SegmentConfig,
     on_stage: Callable[[str], None],
-    *,
     cluster: Cluster | None,
     allow_vrt_sources: bool,
 ) -> Outcome:

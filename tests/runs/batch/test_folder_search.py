@@ -19,7 +19,7 @@ from segment.core.errors import ImageError
 from segment.output.pictures.encoding import encode_picture
 from segment.runs.batch.folder_search import describe_unread_images, find_images
 from segment.runs.batch.manifest_rows import MANIFEST
-from segment.runs.image_job import run_job
+from segment.runs.image_job import run_job, segment_job
 from segment.runs.job import Job
 
 CONFIG = SegmentConfig(k=2)
@@ -132,7 +132,7 @@ def test_broken_links_are_images_that_will_fail(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to("nowhere.png")
     (tmp_path / "loop.png").symlink_to("loop.png")
     assert find_names(tmp_path) == ["gone.png", "loop.png"]
-    outcomes = [run_job(Job(path, tmp_path, "x"), CONFIG) for path in find_images(tmp_path).images]
+    outcomes = [run_job(Job(path, tmp_path, "x"), CONFIG, segment_job) for path in find_images(tmp_path).images]
     assert [bool(outcome.error) for outcome in outcomes] == [True, True]
 
 

@@ -15,9 +15,10 @@ from shapely.geometry import shape
 import segment
 from segment import SegmentConfig
 from segment.core.errors import SettingsError
+from segment.runs.image_job import run_job
 from segment.runs.job import Job
 from segment.runs.rasters import raster_products
-from segment.runs.rasters.raster_job import run_raster_job
+from segment.runs.rasters.raster_job import segment_raster_job
 
 SAVED = ("panel", "labels", "geojson", "svg", "coco", "classes", "regions", "measurements", "model")
 
@@ -36,7 +37,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 def test_products_are_those_of_an_image(scene: Path, tmp_path: Path) -> None:
     config = SegmentConfig(k=3, save=SAVED, labels_format="tif", drop_class=("1",))
-    outcome = run_raster_job(Job(scene, tmp_path / "raster", "scene"), config, debug=True)
+    outcome = run_job(Job(scene, tmp_path / "raster", "scene"), config, segment_raster_job, debug=True)
     result = segment.segment_image(scene, config)
     result.save(tmp_path / "image", stem="scene")
     assert {path.name for path in outcome.paths} == {path.name for path in (tmp_path / "image").iterdir()}
@@ -66,23 +67,23 @@ def test_rasters_too_large_for_memory_are_refused_before_any_work(
     job = Job(scene, tmp_path / "out", "scene")
     config = SegmentConfig(k=3, save=("labels", "classes"), labels_format="tif")
     with pytest.raises(SettingsError, match=r"classes of at most 2000 pixels.*got 2400\. Leave it out, or take a part"):
-        run_raster_job(job, config, debug=True)
+        run_job(job, config, segment_raster_job, debug=True)
     assert not (tmp_path / "out").exists()
     cropped = SegmentConfig(k=3, save=("labels", "classes"), labels_format="tif", crop="0,0,50,40")
-    assert len(run_raster_job(job, cropped, debug=True).paths) == 2
+    assert len(run_job(job, cropped, segment_raster_job, debug=True).paths) == 2
     small = SegmentConfig(k=3, save=("labels", "panel", "model"), labels_format="tif", overwrite=True)
-    assert len(run_raster_job(job, small, debug=True).paths) == 3
+    assert len(run_job(job, small, segment_raster_job, debug=True).paths) == 3
 
 
 def test_polygons_of_a_large_raster_need_its_labels_alone(
     scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = SegmentConfig(k=3, save=("labels", "geojson", "svg", "coco"), labels_format="tif")
-    run_raster_job(Job(scene, tmp_path / "whole", "scene"), config, debug=True)
+    run_job(Job(scene, tmp_path / "whole", "scene"), config, segment_raster_job, debug=True)
     monkeypatch.setattr(raster_products, "MAX_PIXELS", 2000)
-    run_raster_job(Job(scene, tmp_path / "out", "scene"), config, debug=True)
+    run_job(Job(scene, tmp_path / "out", "scene"), config, segment_raster_job, debug=True)
     for name in ("scene_classes.geojson", "scene_classes.svg", "scene_coco.json"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     monkeypatch.setattr(raster_products, "MAX_LABELED_PIXELS", 2000)
     with pytest.raises(SettingsError, match=r"geojson, svg, coco of at most 2000 pixels.*got 2400\. Leave it out"):
-        run_raster_job(Job(scene, tmp_path / "no", "scene"), config, debug=True)
+        run_job(Job(scene, tmp_path / "no", "scene"), config, segment_raster_job, debug=True)
