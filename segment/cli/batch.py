@@ -108,18 +108,6 @@ def segment_folder(
     An image that fails is reported and does not stop the rest. segment_manifest.csv and segment_manifest.jsonl have a
     row for each, segment_shares.csv one for each of its classes; --save report adds segment_index.html, a page of all.
     Whatever stops the run, the same command with --resume goes on.
-
-    Parameters
-    ----------
-    folder, recursive, jobs, resume, timeout, watch, model_option, align, scheduler, start, output, as_json, debug
-        The argument and the options of the command line.
-    **options
-        The options of the settings.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     from segment.runs.batch.folder_run import FolderRun, FolderSettings
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import platform
-import re
 import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -77,6 +75,8 @@ class OptionMaker(click.Option):
 class StagedCommand(click.Command):
     """A command with a short help, and a long one in which options stand stage by stage.
 
+    The docstring of its function is its help. The function returns the exit code.
+
     Parameters
     ----------
     *args, **kwargs
@@ -91,8 +91,6 @@ class StagedCommand(click.Command):
 
     def __init__(self, *args: Any, examples: tuple[str, ...] = (), usual: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # The docstring of the function is the help; its sections are for those who read the code.
-        self.help = re.split(r"\n(?:Parameters|Returns)\n", inspect.cleandoc(self.help or ""))[0].rstrip()
         self.examples = examples
         self.usual = usual
         self._given.append(

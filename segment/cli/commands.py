@@ -87,16 +87,6 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
 
     INPUT may be -, the image that is piped in, and FOLDER may be -: one picture is piped out, the panel or what --save
     names.
-
-    Parameters
-    ----------
-    inputs, start, output, as_json, debug, **options
-        The arguments and options of the command line.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     if output == STANDARD and as_json:
         raise SettingsError("--json: stdout is one document, so no picture goes there too; got -o -. Give a folder.")
@@ -124,16 +114,6 @@ def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bo
 
     STEM_report.html opens in any browser, without a network: the original and its segments under a slider, the classes,
     histograms with the fitted densities, how the fit went, unusual pixels, settings, seconds and versions.
-
-    Parameters
-    ----------
-    inputs, start, output, debug, **options
-        The arguments and options of the command line.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     return _segment_images("report", inputs, start, output, options, debug=debug)
 
@@ -159,16 +139,6 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any) -> 
     """Fit one model to all INPUT images and save it, for 'segment apply' and 'segment run --start'.
 
     The images count by their pixels. The model of one image is the one that 'segment run' uses.
-
-    Parameters
-    ----------
-    inputs, output, debug, **options
-        The arguments and options of the command line.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     from segment.pipeline.shared_classes import fit_and_select
     from segment.segmenter.class_model.storage import check_model_path, save_class_model
@@ -209,16 +179,6 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
     """Find the classes of a saved MODEL in images: the same numbers, names and colors in each.
 
     Preprocessing is that of the fit unless another is given. An image that the model explains badly has a warning.
-
-    Parameters
-    ----------
-    model, inputs, output, as_json, debug, **options
-        The arguments and options of the command line.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     from segment.segmenter.class_model.storage import load_class_model
 
@@ -244,16 +204,6 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any)
     segmentations, the same area in the same color. A table has for each method its seconds, the mean squared distance
     from the class means (inertia), the mean log-likelihood of a pixel, and the adjusted Rand index with the mixture
     (agreement). All get the same colors and the same clean-up.
-
-    Parameters
-    ----------
-    inputs, output, debug, **options
-        The arguments and options of the command line.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     config = make_config("compare", options)
     save = ("compared", "config") if "config" in config.save else ("compared",)
@@ -276,16 +226,6 @@ def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **op
 
     For each INPUT one picture is written: STEM_explored.png (.jpg for JPEG) with the original, the segments of each
     number of classes above their shares, and the criterion by which -k auto would choose. A table has the same numbers.
-
-    Parameters
-    ----------
-    inputs, span, output, debug, **options
-        The arguments and options of the command line.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     try:
         config = make_config("explore", options, k_range=span)
@@ -332,16 +272,6 @@ def segment_rasters(
     the bands of one raster. No file is opened but those that are named, and what a VRT takes from its own folder. The
     classes are those that 'segment run' would find if the whole raster were in memory. Needs an extra:
     pip install 'gmm-segment[geo]'.
-
-    Parameters
-    ----------
-    inputs, allow_vrt_sources, scheduler, output, as_json, debug, **options
-        The arguments and options of the command line.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     from segment.runs.rasters.raster_job import segment_raster_job
     from segment.runs.rasters.raster_planning import plan_raster_jobs

@@ -24,11 +24,6 @@ def check_installation() -> int:
 
     Each library is loaded, and a small file of each format is read. The exit code is 1 if a library fails that every
     run needs.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     # Loaded here: other commands start without it.
     from segment.runs.installation import check_extras, check_formats, check_libraries

@@ -49,16 +49,6 @@ def relabel_labels(
     in the new order; classes keep their colors, which an NPZ does not have, unless --palette gives others.
     STEM_relabeled_labels.png is written, and what --save names. --image is read with the --page, --crop and --bands of
     RESULT, unless others are given.
-
-    Parameters
-    ----------
-    results, image, output, as_json, debug, **options
-        The arguments and options of the command line.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     from segment.runs.relabel_job import plan_relabel_jobs, relabel_job
 

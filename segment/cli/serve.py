@@ -87,16 +87,6 @@ def serve(
     Everything stays on this machine. The settings are those that the page begins with. Ctrl-C ends it.
 
     Needs an extra: pip install 'gmm-segment[serve]'.
-
-    Parameters
-    ----------
-    source, host, port, token, no_browser, workers, max_waiting, max_upload, timeout, debug, **options
-        The argument and the options of the command line.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     import webbrowser
 
