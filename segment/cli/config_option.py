@@ -34,7 +34,8 @@ def _read_config(context: click.Context, _parameter: click.Parameter, path: Path
         settings = load_config_file(path)
         context.meta[_SETTINGS] = settings
         context.default_map = {name: _to_option(name, value) for name, value in settings.items()}
-        for name in settings.keys() - {param.name for param in context.command.params}:
+        known = {param.name for param in context.command.params}
+        for name in (name for name in settings if name not in known):
             reason = f"{name}: {context.command_path} has an option of its own for it. It is left out"
             print_message(f"Warning: {context.meta[_PATH]}: {reason}.")
 

@@ -106,17 +106,13 @@ def _encode_products(result: Any, files: Sequence[File]) -> list[Content]:
         return list((pool.map if can_start_threads(MAX_THREADS) else map)(encode, files))
 
 
-def save_sheet(
-    found: Any, product: str, folder: str | PathLike[str], *, stem: str, suffix: str, overwrite: bool
-) -> list[Path]:
+def save_sheet(found: Any, folder: str | PathLike[str], *, stem: str, suffix: str, overwrite: bool) -> list[Path]:
     """Write the sheet that shows several segmentations of an image.
 
     Parameters
     ----------
     found : Comparison or Exploration
         The segmentations.
-    product : {"compared", "explored"}
-        What the sheet shows.
     folder : path
         Made if it does not exist.
     stem : str
@@ -124,7 +120,7 @@ def save_sheet(
     suffix : {".png", ".jpg"}
         Format of the sheet.
     overwrite : bool
-        Whether a file that exists may be replaced.
+        Whether a file that exists may be replaced, also where `config.overwrite` is False.
 
     Returns
     -------
@@ -139,8 +135,9 @@ def save_sheet(
         If the stem or the suffix is none of a file name.
     """
     _check_names(stem, suffix)
-    (file,) = plan_files(stem, (product,), picture=suffix, n_classes=0)  # one file, however many classes there are
-    return write_files(Path(folder), {file.name: encode_product(found, file)}, overwrite=overwrite)
+    (file,) = plan_files(stem, (found.product,), picture=suffix, n_classes=0)  # one, however many classes there are
+    content = {file.name: encode_product(found, file)}
+    return write_files(Path(folder), content, overwrite=overwrite or found.config.overwrite)
 
 
 def _check_names(stem: object, suffix: object) -> None:

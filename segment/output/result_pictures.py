@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import pluralize
 from segment.output.class_colors import choose_palette_colors, compute_class_means
-from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map, draw_probability_maps
+from segment.output.pictures.maps import draw_probability_maps
 from segment.output.pictures.panels import draw_methods
 from segment.pipeline.class_table import convert_means_to_rgb
 
@@ -23,11 +23,9 @@ if TYPE_CHECKING:  # importing them would load SciPy and the regions, which draw
 __all__ = [
     "choose_class_colors",
     "compute_mean_colors",
-    "draw_anomaly_panel",
     "draw_comparison",
     "draw_exploration",
     "draw_posterior_panel",
-    "draw_uncertainty_panel",
 ]
 
 Picture = NDArray[np.uint8]
@@ -95,38 +93,6 @@ def draw_posterior_panel(result: Segmentation) -> Picture:
             yield values
 
     return draw_probability_maps(iterate_maps(), titles, (result.image.width, result.image.height))
-
-
-def draw_uncertainty_panel(result: Segmentation) -> Picture:
-    """Draw the entropy of the posteriors above a scale in bits, bright where it is high.
-
-    Parameters
-    ----------
-    result : Segmentation
-        A segmented image.
-
-    Returns
-    -------
-    ndarray of shape (h, w, 3), uint8
-        RGB, sized for a screen.
-    """
-    return draw_entropy_map(result.uncertainty(), result.n_classes)
-
-
-def draw_anomaly_panel(result: Segmentation) -> Picture:
-    """Draw the log density of the pixels above a scale in nats, bright where it is low.
-
-    Parameters
-    ----------
-    result : Segmentation
-        A segmented image.
-
-    Returns
-    -------
-    ndarray of shape (h, w, 3), uint8
-        RGB, sized for a screen.
-    """
-    return draw_log_density_map(result.log_likelihood())
 
 
 def draw_comparison(comparison: Comparison) -> Picture:

@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from os import PathLike
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Unpack, cast
 
@@ -31,6 +29,7 @@ from segment.pipeline.pipeline import segment_image
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source
 from segment.pipeline.result import Segmentation
+from segment.pipeline.result_views import SheetViews
 from segment.preprocessor.preprocessor import enlarge
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
@@ -75,7 +74,7 @@ class Method:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(EqualByValue):
+class Comparison(SheetViews, EqualByValue):
     """Three segmentations of an image.
 
     Attributes
@@ -88,6 +87,13 @@ class Comparison(EqualByValue):
 
     result: Segmentation
     methods: tuple[Method, ...]
+
+    product = "compared"
+
+    @property
+    def config(self) -> SegmentConfig:
+        """The settings."""
+        return self.result.config
 
     def __repr__(self) -> str:
         name = f" of {self.result.image.file_name}" if self.result.image.file_name else ""
@@ -105,39 +111,6 @@ class Comparison(EqualByValue):
             RGB, sized for a screen.
         """
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_comparison(self))
-
-    def _repr_png_(self) -> bytes:
-        return cast(bytes, load_output("notebook").encode_notebook_png(self))
-
-    def save(
-        self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png", overwrite: bool = False
-    ) -> list[Path]:
-        """Write the panel into a folder as ``STEM_compared`` + suffix.
-
-        Parameters
-        ----------
-        folder : path
-            Made if it is not there.
-        stem : str
-            What the file name begins with.
-        suffix : {".png", ".jpg"}
-            Format of the panel.
-        overwrite : bool, default False
-            Replace the file if it exists, also where `overwrite` is not among the settings.
-
-        Returns
-        -------
-        list of Path
-            The file that was written.
-
-        Raises
-        ------
-        OutputError
-            If the file exists and is not to be replaced, or cannot be written. Nothing is left behind then.
-        """
-        save = load_output("products").save_sheet
-        overwrite = overwrite or self.result.config.overwrite
-        return cast("list[Path]", save(self, "compared", folder, stem=stem, suffix=suffix, overwrite=overwrite))
 
 
 def compare_image(

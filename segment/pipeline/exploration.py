@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from os import PathLike
-from pathlib import Path
 from typing import Unpack, cast
 
 import numpy as np
@@ -22,6 +20,7 @@ from segment.pipeline.pipeline import segment_image
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source, get_source_path, read_image
 from segment.pipeline.result import Segmentation
+from segment.pipeline.result_views import SheetViews
 
 __all__ = ["DEFAULT_RANGE", "Exploration", "explore"]
 
@@ -29,7 +28,7 @@ DEFAULT_RANGE = (2, 8)  # least and greatest number of classes that are tried
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Exploration(EqualByValue):
+class Exploration(SheetViews, EqualByValue):
     """Segmentations of an image into several numbers of classes.
 
     Attributes
@@ -45,6 +44,13 @@ class Exploration(EqualByValue):
     results: tuple[Segmentation, ...]
     selection: Selection
     warnings: tuple[str, ...] = ()
+
+    product = "explored"
+
+    @property
+    def config(self) -> SegmentConfig:
+        """The settings, for the smallest number of classes."""
+        return self.results[0].config
 
     def __repr__(self) -> str:
         numbers = ", ".join(str(result.config.k) for result in self.results)
@@ -66,39 +72,6 @@ class Exploration(EqualByValue):
             RGB, sized for a screen.
         """
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_exploration(self))
-
-    def _repr_png_(self) -> bytes:
-        return cast(bytes, load_output("notebook").encode_notebook_png(self))
-
-    def save(
-        self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png", overwrite: bool = False
-    ) -> list[Path]:
-        """Write the sheet into a folder as ``STEM_explored`` + suffix.
-
-        Parameters
-        ----------
-        folder : path
-            Made if it is not there.
-        stem : str
-            What the file name begins with.
-        suffix : {".png", ".jpg"}
-            Format of the sheet.
-        overwrite : bool, default False
-            Replace the file if it exists, also where `overwrite` is not among the settings.
-
-        Returns
-        -------
-        list of Path
-            The file that was written.
-
-        Raises
-        ------
-        OutputError
-            If the file exists and is not to be replaced, or cannot be written. Nothing is left behind then.
-        """
-        save = load_output("products").save_sheet
-        overwrite = overwrite or self.results[0].config.overwrite
-        return cast("list[Path]", save(self, "explored", folder, stem=stem, suffix=suffix, overwrite=overwrite))
 
 
 def explore(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from io import IOBase
 from os import PathLike
-from threading import RLock
 from typing import Any, Unpack, cast
 
 import numpy as np
@@ -26,9 +24,9 @@ from segment.loader.label_files import StoredLabels, read_label_file
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_shares import assign_shares
 from segment.pipeline.class_table import ClassRow, convert_means_to_rgb, tabulate_classes
+from segment.pipeline.measured_views import MeasuredViews
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.preparation import Source, load_source, read_image
-from segment.pipeline.result_views import ResultViews
 from segment.pipeline.result_warnings import warn_of_absent_classes, warn_of_kept_coordinates
 from segment.preprocessor.preprocessor import clip_floats
 from segment.segmenter.class_mixture import ClassMixture
@@ -40,15 +38,12 @@ __all__ = ["RelabeledImage", "relabel_classes"]
 # A label image of more classes than this, without names and colors, is rather a photograph or a mask of 0 and 255.
 MAX_USUAL_CLASSES = 200
 
-# Files are made in threads, and several may ask for one cached value at once: from Python 3.12 on each computed it.
-_LOCK = RLock()
-
 Picture = NDArray[np.uint8]
 Table = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RelabeledImage(ResultViews, EqualByValue):
+class RelabeledImage(MeasuredViews, EqualByValue):
     """A label image whose classes were merged, named, ordered or recolored.
 
     Attributes
@@ -118,34 +113,13 @@ class RelabeledImage(ResultViews, EqualByValue):
             return super().panel()
         return cast(Picture, load_output("pictures.panels").draw_labels(self.label_image, self.legend()))
 
-    def shapes(self) -> Any:
-        """Trace the outlines of the classes; done once."""
-        with _LOCK:
-            return self._shapes
-
-    def class_table(self) -> Table:
-        """Measure each class; done once, together with :meth:`region_table`."""
-        with _LOCK:
-            return cast("Table", self._measurements[0])
-
-    def region_table(self) -> Table:
-        """Measure each connected region."""
-        require_regions = load_output("result_tables").require_regions
-        with _LOCK:
-            table = self._measurements[1]
-        return cast("Table", require_regions(table, self.label_image, self.image))
-
-    @cached_property
-    def _shapes(self) -> Any:
-        return load_output("shapes").trace_classes(self.label_image)
-
-    @cached_property
-    def _measurements(self) -> Any:
+    def _measure(self) -> tuple[Table, Table]:
         tables = load_output("result_tables").measure_label_image(self, {})
         if self.has_image:
-            return tables
+            return cast("tuple[Table, Table]", tables)
         colors = ("mean_", "deviation_")
-        return [{name: table[name] for name in table if not name.startswith(colors)} for table in tables]
+        classes, regions = ({name: each[name] for name in each if not name.startswith(colors)} for each in tables)
+        return classes, regions
 
 
 def relabel_classes(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from threading import RLock
 from typing import Any, cast
 
 import numpy as np
@@ -23,9 +22,9 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.pipeline.class_shares import assign_shares
 from segment.pipeline.class_table import ClassRow
+from segment.pipeline.measured_views import MeasuredViews
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.provenance import Provenance
-from segment.pipeline.result_views import FitViews
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.class_mixture import ClassMixture, choose_chunk_pixels, compute_entropy
 from segment.segmenter.class_model.class_model import ClassModel
@@ -43,7 +42,7 @@ MAX_MAP_VALUES = 2**24  # of the maps of posteriors that are computed together w
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Segmentation(FitViews, EqualByValue):
+class Segmentation(MeasuredViews, EqualByValue):
     """A segmented image.
 
     Two results are equal if their images, settings, classes and labels are; how long they took does not count. A result
@@ -113,20 +112,11 @@ class Segmentation(FitViews, EqualByValue):
     color_model: ClassModel | None = field(default=None, compare=False)
     absent: tuple[int, ...] = ()
     calibration: Calibration | None = field(default=None, compare=False)
-    # Files are made in threads, and several may ask for one cached value at once.
-    _lock: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # The names are those of the model, which may have been given others.
         rows = [replace(row, name=name) for row, name in zip(self.classes, self.names, strict=True)]
         object.__setattr__(self, "classes", assign_shares(rows, self.config, self.absent))
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A pickle has neither the lock nor the cached values, which are computed again where they are needed.
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "_lock"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=RLock())
 
     @property
     def model(self) -> MixtureModel:
@@ -318,53 +308,49 @@ class Segmentation(FitViews, EqualByValue):
             values[~self.preprocessed.valid] = nothing
         return enlarge(values, self.image, fill_value=nothing).astype(np.float32, copy=False)
 
-    def shapes(self) -> Any:
-        """Trace the outlines of the classes, for :mod:`segment.output.shapes`; done once.
+    def posterior_panel(self) -> Picture:
+        """Draw the probability of each class on one sheet, white where it is 1.
 
         Returns
         -------
-        Shapes
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
         """
-        with self._lock:
-            return self._shapes
+        return cast(Picture, load_output("result_pictures").draw_posterior_panel(self))
 
-    def class_table(self) -> Table:
-        """Measure each class; done once, together with :meth:`region_table`.
+    def uncertainty_panel(self) -> Picture:
+        """Draw how uncertain the class of each pixel is, bright where it is, above a scale in bits.
 
         Returns
         -------
-        dict of str to ndarray
-            Columns of :mod:`segment.output.measurements`, a value for every class; and ``posterior``, the mean
-            probability of the pixels' own class, and ``uncertainty`` in bits.
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
         """
-        with self._lock:
-            return self._measurements[0]
+        return cast(Picture, load_output("pictures.maps").draw_entropy_map(self.uncertainty(), self.n_classes))
 
-    def region_table(self) -> Table:
-        """Measure each connected region; done once, together with :meth:`class_table`.
+    def anomaly_panel(self) -> Picture:
+        """Draw how unusual the color of each pixel is, bright where it is, above a scale in nats.
 
         Returns
         -------
-        dict of str to ndarray
-            Columns as in :meth:`class_table`, with a value for every region.
-
-        Raises
-        ------
-        ImageError
-            If there are more regions than a table may have rows.
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
         """
-        with self._lock:
-            table = self._measurements[1]
-        return cast("Table", load_output("result_tables").require_regions(table, self.label_image, self.image))
+        return cast(Picture, load_output("pictures.maps").draw_log_density_map(self.log_likelihood()))
+
+    def report(self) -> str:
+        """Write a page about the result that a browser shows without other files.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
+        return cast(str, load_output("report.page").render_page(self))
 
     @cached_property
     def _colors(self) -> Picture:
         return cast(Picture, load_output("result_pictures").choose_class_colors(self))
 
-    @cached_property
-    def _shapes(self) -> Any:
-        return load_output("shapes").trace_classes(self.label_image)
-
-    @cached_property
-    def _measurements(self) -> tuple[Table, Table]:
+    def _measure(self) -> tuple[Table, Table]:
         return cast("tuple[Table, Table]", load_output("result_tables").measure_result(self))

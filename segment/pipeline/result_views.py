@@ -16,12 +16,13 @@ from typing import Any, BinaryIO, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.output_loader import load_output
 
-__all__ = ["ClassMasks", "FitViews", "LabelViews", "ResultViews", "list_shares"]
+__all__ = ["ClassMasks", "LabelViews", "ResultViews", "SheetViews", "list_shares"]
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -319,48 +320,53 @@ class ResultViews(LabelViews):
         return cast(Picture, draw(self.image, self.label_image, self.find_label(label)))
 
 
-class FitViews(ResultViews):
-    """What a result with a mixture shows of itself, beside its classes."""
+class SheetViews:
+    """What several segmentations of an image show of themselves: one sheet with all of them."""
 
-    def posterior_panel(self) -> Picture:
-        """Draw the probability of each class on one sheet, white where it is 1.
+    product: str
+    """What the sheet shows: the end of the name of its file."""
 
-        Returns
-        -------
-        ndarray of shape (h, w, 3), uint8
-            RGB, sized for a screen.
-        """
-        return cast(Picture, load_output("result_pictures").draw_posterior_panel(self))
+    @property
+    def config(self) -> SegmentConfig:
+        """The settings of all segmentations."""
+        raise NotImplementedError
 
-    def uncertainty_panel(self) -> Picture:
-        """Draw how uncertain the class of each pixel is, bright where it is, above a scale in bits.
+    def panel(self) -> Picture:
+        """Draw the sheet."""
+        raise NotImplementedError
 
-        Returns
-        -------
-        ndarray of shape (h, w, 3), uint8
-            RGB, sized for a screen.
-        """
-        return cast(Picture, load_output("result_pictures").draw_uncertainty_panel(self))
+    def save(
+        self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png", overwrite: bool = False
+    ) -> list[Path]:
+        """Write the sheet into a folder, as ``STEM_compared`` or ``STEM_explored`` and the suffix.
 
-    def anomaly_panel(self) -> Picture:
-        """Draw how unusual the color of each pixel is, bright where it is, above a scale in nats.
-
-        Returns
-        -------
-        ndarray of shape (h, w, 3), uint8
-            RGB, sized for a screen.
-        """
-        return cast(Picture, load_output("result_pictures").draw_anomaly_panel(self))
-
-    def report(self) -> str:
-        """Write a page about the result that a browser shows without other files.
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there.
+        stem : str
+            What the file name begins with.
+        suffix : {".png", ".jpg"}
+            Format of the sheet.
+        overwrite : bool, default False
+            Replace the file if it exists, also where `overwrite` is not among the settings.
 
         Returns
         -------
-        str
-            HTML.
+        list of Path
+            The file that was written.
+
+        Raises
+        ------
+        OutputError
+            If the file exists and is not to be replaced, or cannot be written. Nothing is left behind then.
         """
-        return cast(str, load_output("report.page").render_page(self))
+        save = load_output("products").save_sheet
+        return cast("list[Path]", save(self, folder, stem=stem, suffix=suffix, overwrite=overwrite))
+
+    def _repr_png_(self) -> bytes:
+        """Draw itself in a notebook."""
+        return cast(bytes, load_output("notebook").encode_notebook_png(self))
 
 
 def list_shares(names: Sequence[str], classes: Sequence[ClassRow]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,8 @@ from segment.core.image import Image
 from segment.output.interest_tables import measure_classes_of_interest, measure_regions_of_interest
 from segment.output.measurements import measure_classes, measure_regions
 from segment.output.products import encode_product
-from segment.output.result_tables import add_expected_shares, require_regions
-from segment.output.shapes import trace_classes
-from segment.pipeline.result_views import ResultViews
+from segment.output.result_tables import add_expected_shares
+from segment.pipeline.measured_views import MeasuredViews
 from segment.runs.rasters.gdal_files import configure_rasterio, open_file
 from segment.runs.rasters.raster_opening import Paths, open_raster
 from segment.runs.rasters.raster_result import RasterSegmentation
@@ -36,7 +34,7 @@ _NEED_LABELS = ("geojson", "svg", "coco")
 MAX_LABELED_PIXELS = 500_000_000  # of a raster of which the labels are in memory and their regions: some 8 bytes each
 
 
-class RasterView(ResultViews):
+class RasterView(MeasuredViews):
     """A raster, or a small copy of it, and its labels in memory.
 
     Parameters
@@ -72,31 +70,13 @@ class RasterView(ResultViews):
         """Number of classes."""
         return len(self._names)
 
-    @cached_property
-    def _tables(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-        """The tables of classes and of connected regions."""
+    def _measure(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         arguments = (self.label_image, self.image, self._names)
         if self.image.interest is not None:
             return measure_classes_of_interest(*arguments, maps={}), measure_regions_of_interest(*arguments, maps={})
         classes, regions = measure_classes(*arguments, maps={}), measure_regions(*arguments, maps={})
         expected = np.array([(row.expected_share, row.expected_share_sd) for row in self.classes]).reshape(-1, 2)
         return add_expected_shares(classes, *expected.T), regions
-
-    def class_table(self) -> dict[str, NDArray[Any]]:
-        """Measure each class; see :mod:`segment.output.measurements`."""
-        return self._tables[0]
-
-    def region_table(self) -> dict[str, NDArray[Any]]:
-        """Measure each connected region."""
-        return require_regions(self._tables[1], self.label_image, self.image)
-
-    def shapes(self) -> Any:
-        """Trace the outlines of the classes, for :mod:`segment.output.shapes`; done once."""
-        return self._shapes
-
-    @cached_property
-    def _shapes(self) -> Any:
-        return trace_classes(self.label_image)
 
 
 def check_raster_products(source: Paths, config: SegmentConfig, *, allow_vrt_sources: bool) -> None:
