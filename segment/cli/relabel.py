@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +54,7 @@ def relabel_labels(
     if image is not None and len(results) > 1:
         raise SettingsError(f"image (--image): with one RESULT; got {len(results)}. Relabel them one by one.")
     save = ("labels",) if image is None else ("panel", "labels")
-    config = make_config(
-        "relabel", options, k=MAX_CLASSES, save=save
-    )  # how many there are is known when a file is read
+    # How many classes there are is known when a file is read.
+    config = make_config("relabel", options, k=MAX_CLASSES, save=save)
     jobs = plan_relabel_jobs(results, output, config, image)
-    return run_jobs(jobs, config, partial(relabel_job, image=image), debug=debug, as_json=as_json)
+    return run_jobs(jobs, config, relabel_job, debug=debug, as_json=as_json)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segment.core.errors import ImageError, printable_path
 from segment.core.image import Image
 from segment.core.pixel_grid import PixelGrid
+from segment.output.tables import name_channels
 from segment.pipeline.class_table import measure_pixel_area
 from segment.postprocessor.connected_regions import mark_run_starts, number_regions, tally_labels
 from segment.preprocessor.preprocessor import clip_floats
@@ -36,7 +37,6 @@ Table = dict[str, NDArray[Any]]
 
 MAX_REGIONS = 500_000  # rows of a table of regions, of some 300 bytes each
 _CHUNK_PIXELS = 2**17  # handled at once
-_CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
 
 # Length of a border within one of its pixels, in steps to a pixel beside it and to a diagonal one, by how many of the
 # pixels beside it (0..4) and diagonal to it (0..4) are on the border too: as in scikit-image, after Benkrid & Crookes
@@ -170,7 +170,7 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     image = clip_floats(image)
     # Row 0 of every array is for label 0 and is dropped at the end.
     n = max(n_labels, int(label_image.max(initial=0))) + 1
-    channels = _name_channels(image)
+    channels = name_channels(image.n_bands)
     area, row_sums, column_sums = np.zeros(n, np.intp), np.zeros(n), np.zeros(n)
     boxes = np.tile(np.array([[label_image.size] * 2 + [0] * 2]), (n, 1))
     sums = np.zeros((n, len(channels) + len(maps)))
@@ -226,11 +226,6 @@ def measure_areas(label_image: Labels, image: Image, n_labels: int) -> Table:
         areas += np.bincount(runs.label, runs.length * image.grid.compute_areas(runs.row, middle), len(areas))
     areas = areas * measure_pixel_area(image) if image.grid.is_uniform else areas
     return {image.grid.area_name: areas[1:]} if image.grid else {}
-
-
-def _name_channels(image: Image) -> tuple[str, ...]:
-    """Name the channels in columns."""
-    return _CHANNELS.get(image.n_bands) or tuple(f"band_{number}" for number in range(1, image.n_bands + 1))
 
 
 def _split_rows(label_image: Labels) -> Iterator[slice]:

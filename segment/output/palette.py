@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
 
-__all__ = ["INK", "pick_class_colors", "pick_ramp_colors"]
+__all__ = ["BORDER", "INK", "pick_class_colors", "pick_ramp_colors"]
 
 Picture = NDArray[np.uint8]
 
 INK = (32, 32, 32)  # of text and frames
+BORDER = (255, 64, 0)  # of the borders of regions on a photograph
 
 # The first four are of Okabe & Ito's colors, from dark to light as classes are. The others were found by simulated
 # annealing among colors of a lightness L* of 30 to 95, so that none is nearly black or white, and so that the least

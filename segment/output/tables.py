@@ -16,11 +16,13 @@ __all__ = [
     "drop_nan",
     "escape_formula",
     "format_area",
+    "format_cell",
     "format_expected_share",
     "format_number",
     "format_share",
     "iterate_csv",
     "iterate_json",
+    "name_channels",
     "to_dataframe",
     "to_json",
     "to_rows",
@@ -135,6 +137,26 @@ def drop_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+def name_channels(n_channels: int) -> tuple[str, ...]:
+    """Name the channels of an image in the columns of tables.
+
+    Parameters
+    ----------
+    n_channels : int
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> name_channels(3), name_channels(2)
+    (('red', 'green', 'blue'), ('band_1', 'band_2'))
+    """
+    usual = {1: ("grey",), 3: ("red", "green", "blue")}
+    return usual.get(n_channels) or tuple(f"band_{number}" for number in range(1, n_channels + 1))
+
+
 def escape_formula(text: str) -> str:
     r"""Make a text safe for a cell of a spreadsheet: one printable line that is never run as a formula.
 
@@ -158,6 +180,23 @@ def escape_formula(text: str) -> str:
     return f"'{printable}" if printable.lstrip().startswith(_FORMULA_STARTS) else printable
 
 
+def format_cell(value: object) -> object:
+    """Format a value for the csv module, so that a spreadsheet takes no text for a formula.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    object
+        Empty for None and NaN; text made safe by :func:`escape_formula`.
+    """
+    if isinstance(value, str):
+        return escape_formula(value)
+    return "" if value is None or _is_nan(value) else value
+
+
 def iterate_csv(columns: Columns) -> Iterator[str]:
     r"""Write a table as CSV (RFC 4180) in pieces: a row of names, then a row for each value of the columns.
 
@@ -179,12 +218,12 @@ def iterate_csv(columns: Columns) -> Iterator[str]:
     """
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(map(_format_cell, columns))
+    writer.writerow(map(format_cell, columns))
     yield text.getvalue()
     for part in _split_rows(columns):
         text.seek(0)
         text.truncate()
-        cells = ([_format_cell(value) for value in _list_values(column)] for column in part.values())
+        cells = ([format_cell(value) for value in _list_values(column)] for column in part.values())
         writer.writerows(zip(*cells, strict=True))
         yield text.getvalue()
 
@@ -299,13 +338,6 @@ def to_json(document: Mapping[str, Any]) -> str:
 def _list_values(column: Any) -> list[Any]:
     """List the values of a column as plain Python values."""
     return list(column.tolist() if hasattr(column, "tolist") else column)
-
-
-def _format_cell(value: Any) -> Any:
-    """Format a value for the csv module."""
-    if isinstance(value, str):
-        return escape_formula(value)
-    return "" if _is_nan(value) else value
 
 
 def _is_nan(value: Any) -> bool:

@@ -166,9 +166,8 @@ def relabel_classes(
         known = {"k": MAX_CLASSES} if {"name", "merge"} & settings.keys() else {}
         SegmentConfig.from_values(**{**known, **settings}).reject_unused_by("relabel_classes", known)
     else:
-        config.reject_unused_by(
-            "relabel_classes", {"k": MAX_CLASSES}
-        )  # that of the command, which cannot know it either
+        # The number of classes is that of the command, which cannot know it either.
+        config.reject_unused_by("relabel_classes", {"k": MAX_CLASSES})
     stored = read_label_file(labels) if isinstance(labels, (str, PathLike)) else _make_stored(np.asarray(labels))
     k = len(stored.names)
     has_save = config is not None or "save" in settings

@@ -42,6 +42,8 @@ class Job:
         Further files, whose bands belong to the same raster.
     pipe_in, pipe_out : binary file, optional
         Where the image comes from, if not from `source`, and where the result goes, if not into the folder.
+    pictured : Path, optional
+        The image that pictures show, where `source` has its labels alone.
     refusal : str
         Why the image is not segmented, where that is known before any work; empty where it is.
     """
@@ -55,12 +57,13 @@ class Job:
     more_bands: tuple[Path, ...] = ()
     pipe_in: BinaryIO | None = None
     pipe_out: BinaryIO | None = None
+    pictured: Path | None = None
     refusal: str = ""
 
     @property
     def picture_suffix(self) -> str:
-        """Format of the picture: that of the input for JPEG, else PNG."""
-        return ".jpg" if self.source.suffix.lower() in _JPEG else ".png"
+        """Format of the picture: JPEG where the image is one, else PNG."""
+        return ".jpg" if (self.pictured or self.source).suffix.lower() in _JPEG else ".png"
 
     def list_results(self, config: SegmentConfig) -> list[Path]:
         """List the files that the job may write.

@@ -27,7 +27,7 @@ def plan_relabel_jobs(sources: tuple[Path, ...], output: Path, config: SegmentCo
     config : SegmentConfig
         The settings of all.
     image : Path, optional
-        The image, which no result may replace.
+        The image that was segmented, which no result may replace.
 
     Returns
     -------
@@ -40,22 +40,20 @@ def plan_relabel_jobs(sources: tuple[Path, ...], output: Path, config: SegmentCo
         If two label images would share a result, or a result would replace a file that is read.
     """
     distinct = dict.fromkeys(sources)
-    jobs = [Job(source, output, f"{source.stem.removesuffix('_labels')}_relabeled") for source in distinct]
+    jobs = [
+        Job(source, output, f"{source.stem.removesuffix('_labels')}_relabeled", pictured=image) for source in distinct
+    ]
     refuse_conflicts(jobs, [*sources, *(() if image is None else (image,))], config)
     return jobs
 
 
-def relabel_job(
-    job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *, image: Path | None = None
-) -> Outcome:
+def relabel_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
     """Relabel one label image and write the results.
 
     Parameters
     ----------
     job, config, on_stage
         As for :func:`segment.runs.image_job.run_job`; the number of classes is that of the labels.
-    image : Path, optional
-        The image that was segmented.
 
     Returns
     -------
@@ -66,10 +64,9 @@ def relabel_job(
     from segment.pipeline.relabeling import relabel_classes
 
     on_stage(Stage.READ)
-    result = relabel_classes(job.source, image, config)
+    result = relabel_classes(job.source, job.pictured, config)
     on_stage(Stage.WRITE)
-    suffix = ".jpg" if image is not None and image.suffix.lower() in (".jpg", ".jpeg") else ".png"
-    paths = result.save(job.folder, stem=job.stem, suffix=suffix)
+    paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
     return Outcome(
         job,
         tuple(paths),

@@ -20,6 +20,7 @@ from segment.output.pictures.scaling import (
     scale_labels,
     stretch_for_display,
 )
+from segment.preprocessor.preprocessor import LUMA
 
 __all__ = ["Try", "draw_exploration_sheet"]
 
@@ -30,6 +31,7 @@ _BAR = 28  # height of the bar of shares
 _GAP = 8  # between segments and bar
 _TEXT = 20
 _COLUMNS = 3
+_LIGHT = 140  # luma of a color, 0..255, above which letters on it are black
 _MARK = (213, 94, 0)  # color of the chosen number in the curve
 
 
@@ -112,9 +114,8 @@ def _draw_share_bar(shares: Sequence[float], colors: Picture, width: int) -> Pic
         draw.rectangle((left, 0, right - 1, _BAR - 1), fill=tuple(color))
         words = f"{100 * share:.0f} %"
         if font.getlength(words) + 6 < right - left:
-            # Luma of ITU-R BT.601: black letters on light colors, white ones on dark colors.
-            light = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] > 140
-            draw.text(((left + right) / 2, _BAR / 2), words, fill=INK if light else "white", font=font, anchor="mm")
+            ink = INK if np.dot(color, LUMA) > _LIGHT else "white"
+            draw.text(((left + right) / 2, _BAR / 2), words, fill=ink, font=font, anchor="mm")
     return np.asarray(bar)
 
 

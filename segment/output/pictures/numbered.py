@@ -13,7 +13,7 @@ from segment.core.opencv import load_cv2
 from segment.output.pictures.layout import draw_sheet
 from segment.output.pictures.scaling import Picture, enlarge_pixels
 
-__all__ = ["draw_numbered_outline", "find_places", "write_numbers"]
+__all__ = ["draw_numbered_outline", "find_borders", "find_places", "write_numbers"]
 
 Labels = NDArray[np.integer[Any]]
 
@@ -50,7 +50,7 @@ def draw_numbered_outline(regions: Labels, label: Labels, names: Sequence[str], 
     """
     factor = max(1, -(-_LONG_SIDE // max(regions.shape)))
     large = enlarge_pixels(regions, factor)
-    is_line = _find_borders(large)
+    is_line = find_borders(large)
     if (reach := round(max(large.shape) * _LINE_SHARE)) > 1:
         window = np.ones((2 * reach - 1, 2 * reach - 1), np.uint8)
         is_line = load_cv2().dilate(is_line.astype(np.uint8), window) > 0
@@ -129,7 +129,7 @@ def find_places(regions: Labels, n: int) -> tuple[NDArray[np.float32], NDArray[n
     >>> row.tolist()[0], column.tolist()[0], bool(radius[0] > radius[1])
     (3, 3, True)
     """
-    is_border = _find_borders(regions)
+    is_border = find_borders(regions)
     # The frame of the image is a border too, but of what is no region.
     for side in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         is_border[side] |= regions[side] != 0
@@ -150,11 +150,28 @@ def find_places(regions: Labels, n: int) -> tuple[NDArray[np.float32], NDArray[n
     return radius[1:], row[1:], column[1:]
 
 
-def _find_borders(regions: Labels) -> NDArray[np.bool_]:
-    """Find the pixels beside another region, on both sides of each border: (H, W)."""
+def find_borders(regions: Labels, *, before: bool = True, after: bool = True) -> NDArray[np.bool_]:
+    """Find the pixels beside another region.
+
+    Parameters
+    ----------
+    regions : ndarray of shape (H, W), int
+    before, after : bool
+        Whether those left of a border and above it are marked, and those right of it and below it.
+
+    Returns
+    -------
+    ndarray of shape (H, W), bool
+
+    Examples
+    --------
+    >>> find_borders(np.array([[1, 1, 2, 2]]), after=False).tolist()
+    [[False, True, False, False]]
+    """
     is_border = np.zeros(regions.shape, bool)
-    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         differs = regions[one] != regions[other]
-        is_border[one] |= differs
-        is_border[other] |= differs
+        for side, is_marked in ((one, before), (other, after)):
+            if is_marked:
+                is_border[side] |= differs
     return is_border

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.output.pictures.numbered import write_numbers
+from segment.output.palette import BORDER
+from segment.output.pictures.numbered import find_borders, write_numbers
 from segment.output.pictures.scaling import (
     Picture,
     choose_enlargement,
@@ -18,14 +19,13 @@ from segment.output.pictures.scaling import (
     enlarge_pixels,
     stretch_for_display,
 )
+from segment.preprocessor.preprocessor import LUMA
 
 __all__ = ["cut_out_class", "draw_class_contours", "draw_region_numbers", "draw_tinted_classes"]
 
 _OPACITY = 0.5  # of the color of a class over the image
 _LINE_RADIUS = 1 / 1600  # half the thickness of a line on a border, as a share of the image diagonal
-_DARK = 0.4  # luminance, 0..1, of a class color below which the line beside its contour is white, else black
-_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green and blue (ITU-R BT.709), for values that are not linear: luma
-_REGION_LINE = (255, 64, 0)  # color of the borders of numbered regions
+_DARK = 0.4  # luma, 0..1, of a class color below which the line beside its contour is white, else black
 
 
 def draw_tinted_classes(image: Image, label_image: NDArray[np.integer], colors: Picture) -> Picture:
@@ -50,7 +50,7 @@ def draw_tinted_classes(image: Image, label_image: NDArray[np.integer], colors: 
     # Pixels without a label keep the colors of the image; borders get the full color of their class.
     out: Picture = load_cv2().addWeighted(picture, 1 - _OPACITY, tints, _OPACITY, 0)
     _copy_pixels(out, picture, labels == 0)
-    _copy_pixels(out, tints, _find_borders(labels, _choose_radius(labels)) & (labels > 0))
+    _copy_pixels(out, tints, _find_thick_borders(labels, _choose_radius(labels)) & (labels > 0))
     return out
 
 
@@ -78,10 +78,10 @@ def draw_class_contours(image: Image, label_image: NDArray[np.integer], colors: 
     out = picture.copy()
     # Lines are twice as thick as those of an overlay, whose tints show the classes too.
     radius, is_labeled = _choose_radius(labels), labels > 0
-    is_dark = colors @ np.array(_LUMINANCE) < 255 * _DARK
+    is_dark = colors @ LUMA < 255 * _DARK
     beside = np.where(is_dark[:, None], np.uint8(255), np.uint8(0)).repeat(3, axis=1)
-    _copy_pixels(out, colorize_labels(labels, beside), _find_borders(labels, 3 * radius) & is_labeled)
-    _copy_pixels(out, colorize_labels(labels, colors), _find_borders(labels, 2 * radius) & is_labeled)
+    _copy_pixels(out, colorize_labels(labels, beside), _find_thick_borders(labels, 3 * radius) & is_labeled)
+    _copy_pixels(out, colorize_labels(labels, colors), _find_thick_borders(labels, 2 * radius) & is_labeled)
     return out
 
 
@@ -104,13 +104,9 @@ def draw_region_numbers(image: Image, label_image: NDArray[np.integer]) -> Pictu
     factor = choose_enlargement(image.height, image.width)
     picture = enlarge_pixels(convert_to_rgb(stretch_for_display(image)), factor).copy()
     labels = enlarge_pixels(label_image.astype(np.int32), factor)
-    # A pixel is on a border if its right or lower neighbor is of another region.
-    borders = np.zeros(labels.shape, dtype=bool)
-    borders[:, :-1] |= labels[:, 1:] != labels[:, :-1]
-    borders[:-1] |= labels[1:] != labels[:-1]
-    radius = _choose_radius(labels)
-    line = load_cv2().dilate(borders.view(np.uint8), np.ones((radius, radius), np.uint8)).view(bool)
-    picture[line] = _REGION_LINE
+    is_border, radius = find_borders(labels, after=False), _choose_radius(labels)
+    line = load_cv2().dilate(is_border.view(np.uint8), np.ones((radius, radius), np.uint8)).view(bool)
+    picture[line] = BORDER
     write_numbers(picture, labels, np.arange(1, int(labels.max(initial=0)) + 1), dark=False)
     return picture
 
@@ -151,7 +147,7 @@ def _choose_radius(labels: NDArray[np.integer]) -> int:
     return max(1, round(math.hypot(*labels.shape) * _LINE_RADIUS))
 
 
-def _find_borders(labels: NDArray[np.integer], radius: int) -> NDArray[np.bool_]:
+def _find_thick_borders(labels: NDArray[np.integer], radius: int) -> NDArray[np.bool_]:
     """Find the pixels that have another label within the radius, in pixels."""
     cv2 = load_cv2()
     # The largest and the smallest label in a disk around a pixel differ if and only if two labels meet in it.

@@ -11,7 +11,9 @@ from segment.core.class_names import make_default_names
 from segment.core.errors import pluralize
 from segment.core.image import Image
 from segment.core.opencv import resize_to_nearest
+from segment.output.palette import BORDER
 from segment.output.pictures.layout import Legend, draw_sheet
+from segment.output.pictures.numbered import find_borders
 from segment.output.pictures.scaling import (
     Picture,
     describe_stretch,
@@ -29,7 +31,6 @@ _ROOM_BELOW = (1600, 900)  # of each of two pictures below each other
 _ROOM_THUMBNAIL = (320, 240)
 
 _PANORAMA = 2.5  # images of this width to height and more are below each other
-_BORDER = (255, 64, 0)  # color of the borders of regions on the original
 
 
 def draw_side_by_side(
@@ -122,11 +123,8 @@ def draw_regions_beside(image: Image, label_image: NDArray[np.integer]) -> Pictu
     counts = np.maximum(np.bincount(labels.ravel()), 1)
     means = np.stack([np.bincount(labels.ravel(), channel) / counts for channel in original.reshape(-1, 3).T], axis=1)
     means[0] = 255
-    # A pixel is on a border if its left or upper neighbor is of another region.
-    borders = np.zeros(labels.shape, dtype=bool)
-    borders[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-    borders[1:] |= labels[1:] != labels[:-1]
-    outlined = np.where(borders[..., None], np.array(_BORDER, dtype=np.uint8), original)
+    is_border = find_borders(labels, before=False)
+    outlined = np.where(is_border[..., None], np.array(BORDER, dtype=np.uint8), original)
     words = pluralize(int(label_image.max(initial=0)), "region")
     return draw_sheet([(title, outlined), (words, np.rint(means).astype(np.uint8)[labels])], columns, ())
 

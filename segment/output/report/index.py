@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "make_thumbnail_urls", "render_index"]
 
-MAX_CLASSES = 24  # columns of classes: more make a page that nobody reads
+MAX_CLASS_COLUMNS = 24  # more make a page that nobody reads
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _choose_classes(entries: Sequence[Entry], n_classes: int) -> list[int]:
     for entry in entries:
         for label, (_, share) in enumerate(entry.shares):
             totals[label] += 0.0 if math.isnan(share) else share
-    return sorted(sorted(range(n_classes), key=lambda label: -totals[label])[:MAX_CLASSES])
+    return sorted(sorted(range(n_classes), key=lambda label: -totals[label])[:MAX_CLASS_COLUMNS])
 
 
 def _make_foot(entries: Sequence[Entry], fields: Sequence[str], labels: Sequence[int]) -> list[tuple[str, list[str]]]:

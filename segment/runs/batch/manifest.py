@@ -14,11 +14,11 @@ from typing import IO
 from segment.core.atomic_files import make_temporary_name
 from segment.core.class_names import make_default_name
 from segment.core.errors import OutputError, describe_os_error, get_write_remedy, printable_path
-from segment.output.tables import escape_formula
+from segment.output.tables import format_cell
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.manifest_rows import MANIFEST, MODEL_FILES, TABLE, Row
 
-__all__ = ["format_cell", "open_replacement", "write_manifest"]
+__all__ = ["open_replacement", "write_manifest"]
 
 _COLUMNS = ("input", "status", "error", "warnings", "seconds", "drift", "uncertainty", "sha256", "settings", "outputs")
 
@@ -87,23 +87,6 @@ def _name_column(label: int, names: set[str]) -> str:
     """Name the columns of a class: by its name where all images have the same, else by its number."""
     (name, *others) = names
     return str(label) if others or name == make_default_name(label) else name
-
-
-def format_cell(value: object) -> object:
-    """Format a value so that a spreadsheet takes it for text or a number, never for a formula.
-
-    Parameters
-    ----------
-    value : object
-        None for what is not known.
-
-    Returns
-    -------
-    object
-    """
-    if value is None:
-        return ""
-    return escape_formula(value) if isinstance(value, str) else value
 
 
 @contextlib.contextmanager

@@ -6,8 +6,9 @@ import csv
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from segment.output.tables import format_cell, name_channels
 from segment.runs.batch.journal import Journal
-from segment.runs.batch.manifest import format_cell, open_replacement
+from segment.runs.batch.manifest import open_replacement
 
 __all__ = ["SHARES", "write_share_table"]
 
@@ -17,7 +18,6 @@ _COLUMNS = (
     *("roi", "label", "name", "pixels", "area", "area_unit", "share", "expected_share"),
     *("expected_share_sd", "group", "group_share"),
 )
-_CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
 
 
 def write_share_table(journal: Journal, names: Sequence[str]) -> None:
@@ -59,5 +59,4 @@ def _iterate_shares(journal: Journal, names: Sequence[str]) -> Iterator[tuple[di
 
 def _name_means(share: dict[str, Any]) -> tuple[str, ...]:
     """Name the columns of the mean color of an image, as its own tables do."""
-    n = len(share["mean"])
-    return tuple(f"mean_{name}" for name in _CHANNELS.get(n) or (f"band_{i}" for i in range(1, n + 1)))
+    return tuple(f"mean_{name}" for name in name_channels(len(share["mean"])))
