@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import platform
 import shlex
 from collections.abc import Callable, Sequence
@@ -91,6 +92,7 @@ class StagedCommand(click.Command):
 
     def __init__(self, *args: Any, examples: tuple[str, ...] = (), usual: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.help = inspect.cleandoc(self.help or "")
         self.examples = examples
         self.usual = usual
         self._given.append(
