@@ -100,12 +100,12 @@ class PixelGrid:
     @property
     def area_name(self) -> str:
         """The name of a column of areas, which tells the unit."""
-        return f"area_{self.unit}2" if self.size else "square_metres"
+        return f"area_{self.unit}2"
 
     @property
     def length_name(self) -> str:
         """The name of a column of perimeters, which tells the unit."""
-        return f"perimeter_{self.unit}" if self.size else "perimeter_metres"
+        return f"perimeter_{self.unit}"
 
     def compute_mean_area(self, shape: tuple[int, int]) -> float:
         """Compute the mean area of the pixels.

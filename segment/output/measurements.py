@@ -146,14 +146,14 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     Returns
     -------
     dict of column name to ndarray of shape (n,)
-        ``label``; ``pixels``; ``share`` of the labeled pixels; the area where the size of the pixels is known, in
-        ``square_metres`` for a georeferenced image and as ``area_mm2`` or another unit for a pixel size that the user
-        or the file gives; ``centroid_row`` and ``centroid_column``, 0 in the middle of the first pixel; ``centroid_x``
-        and ``centroid_y`` in world coordinates, where georeferenced; ``top``, ``left``, ``bottom`` and ``right``, the
-        box in pixels, bottom and right excluded; ``perimeter`` in pixels, along the centers of border pixels (Benkrid &
-        Crookes 2000), and beside an area in ``perimeter_metres``, ``perimeter_mm`` or another unit; ``mean_...`` and
-        ``deviation_...`` of each channel in the image's own values, the deviation that of the population; the mean of
-        each map. NaN, or an empty box at 0, for a label without pixels.
+        ``label``; ``pixels``; ``share`` of the labeled pixels; the area where the size of the pixels is known, such as
+        ``area_mm2`` in the unit that the user or the file gives, ``area_m2`` for a georeferenced image;
+        ``centroid_row`` and ``centroid_column``, 0 in the middle of the first pixel; ``centroid_x`` and ``centroid_y``
+        in world coordinates, where georeferenced; ``top``, ``left``, ``bottom`` and ``right``, the box in pixels,
+        bottom and right excluded; ``perimeter`` in pixels, along the centers of border pixels (Benkrid & Crookes 2000),
+        and beside an area in its unit, such as ``perimeter_mm``; ``mean_...`` and ``deviation_...`` of each channel in
+        the image's own values, the deviation that of the population; the mean of each map. NaN, or an empty box at 0,
+        for a label without pixels.
 
     Notes
     -----
@@ -164,7 +164,7 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     --------
     >>> image = Image.from_array(np.array([[10, 20, 60]], np.uint8))
     >>> table = measure_labels(np.array([[1, 1, 2]]), image, maps={})
-    >>> table["pixels"].tolist(), table["centroid_column"].tolist(), table["mean_grey"].tolist()
+    >>> table["pixels"].tolist(), table["centroid_column"].tolist(), table["mean_gray"].tolist()
     ([2, 1], [0.5, 2.0], [15.0, 60.0])
     """
     image = clip_floats(image)

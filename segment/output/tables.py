@@ -153,7 +153,7 @@ def name_channels(n_channels: int) -> tuple[str, ...]:
     >>> name_channels(3), name_channels(2)
     (('red', 'green', 'blue'), ('band_1', 'band_2'))
     """
-    usual = {1: ("grey",), 3: ("red", "green", "blue")}
+    usual = {1: ("gray",), 3: ("red", "green", "blue")}
     return usual.get(n_channels) or tuple(f"band_{number}" for number in range(1, n_channels + 1))
 
 

@@ -97,12 +97,12 @@ def test_features_have_the_properties_of_their_classes() -> None:
     assert found["crs"] == {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32632"}}
     sky = found["features"][0]["properties"]
     assert (sky["label"], sky["name"], sky["fill"], sky["pixels"]) == (1, "sky", "#0072b2", 25)
-    assert sky["square_metres"] == pytest.approx(25 * 0.09)
+    assert sky["area_m2"] == pytest.approx(25 * 0.09)
     assert [part["properties"]["name"] for part in found["features"]] == list(NAMES[:2])
     plain = json.loads(encode_text(HOLES))
     assert "crs" not in plain
     assert plain["coordinate_system"].startswith("pixels")
-    assert "square_metres" not in plain["features"][0]["properties"]
+    assert "area_m2" not in plain["features"][0]["properties"]
     assert "crs" not in json.loads(encode_text(HOLES, Georeference((0.1, 0, 9, 0, -0.1, 50), "EPSG:4326")))
     assert not {"coordinates", "geometry", "properties"} & set(plain)  # which RFC 7946 forbids there
     assert encode_text(np.asfortranarray(HOLES)) == encode_text(HOLES)
@@ -175,4 +175,4 @@ def test_a_system_that_nobody_knows_is_refused(place: Georeference, choice: str)
 def test_areas_are_those_of_the_table() -> None:
     place = Georeference((1.0, 0, 9.0, 0, -1.0, 60.0), "EPSG:4326", degrees=1.0)
     feature = json.loads(encode_text(np.ones((1, 1), np.uint8), place))["features"][0]
-    assert feature["properties"]["square_metres"] == pytest.approx(6.3098e9, rel=1e-4)
+    assert feature["properties"]["area_m2"] == pytest.approx(6.3098e9, rel=1e-4)

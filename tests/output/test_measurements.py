@@ -40,7 +40,7 @@ def compare_with_scikit_image(labels: np.ndarray, image: Image) -> None:
     assert found["label"].tolist() == list(range(1, int(labels.max()) + 1))
     for ours, theirs in NAMES.items():
         np.testing.assert_allclose(found[ours][present], expected[theirs], err_msg=ours)
-    channels = ["grey"] if image.is_gray else ["red", "green", "blue"]
+    channels = ["gray"] if image.is_gray else ["red", "green", "blue"]
     values = image.pixels.reshape(*labels.shape, -1)
     for i, name in enumerate(channels):
         np.testing.assert_allclose(found[f"mean_{name}"][present], expected[f"intensity_mean-{i}"], rtol=1e-9)
@@ -63,10 +63,10 @@ def test_a_small_table_is_known() -> None:
         [2, 2, 0, 2],
         [2, 3, 0, 4],
     ]
-    assert found["mean_grey"][:2] == [20, 7]
-    assert found["deviation_grey"][0] == pytest.approx(np.std([10, 20, 30]))
-    assert np.isnan([found[name][2] for name in ("centroid_row", "perimeter", "mean_grey", "deviation_grey")]).all()
-    assert "square_metres" not in found
+    assert found["mean_gray"][:2] == [20, 7]
+    assert found["deviation_gray"][0] == pytest.approx(np.std([10, 20, 30]))
+    assert np.isnan([found[name][2] for name in ("centroid_row", "perimeter", "mean_gray", "deviation_gray")]).all()
+    assert "area_m2" not in found
 
 
 @given(
@@ -93,23 +93,23 @@ def test_many_regions_in_many_chunks(rng: np.random.Generator, monkeypatch: pyte
 
 def test_a_flat_area_has_no_deviation() -> None:
     image = Image.from_array(np.full((50, 50), 65535, np.uint16))
-    (deviation,) = measure_labels(np.ones((50, 50), np.uint8), image, maps={})["deviation_grey"]
+    (deviation,) = measure_labels(np.ones((50, 50), np.uint8), image, maps={})["deviation_gray"]
     assert deviation == 0
 
 
 def test_georeferenced_areas_and_places() -> None:
     image = replace(GRAY, georeference=Georeference((10.0, 0.0, 500.0, 0.0, -10.0, 900.0), "EPSG:32632", 0.5))
     found = measure_labels(LABELS, image, maps={})
-    assert found["square_metres"].tolist() == [75, 75, 0, 25]  # 3 pixels of 10 by 10 units of half a meter
+    assert found["area_m2"].tolist() == [75, 75, 0, 25]  # 3 pixels of 10 by 10 units of half a meter
     assert (found["centroid_x"][3], found["centroid_y"][3]) == (535, 885)
-    np.testing.assert_allclose(found["perimeter_metres"], 5 * found["perimeter"])
+    np.testing.assert_allclose(found["perimeter_m"], 5 * found["perimeter"])
     unknown = replace(GRAY, georeference=Georeference((0.1, 0.0, 9.0, 0.0, -0.1, 50.0), ""))
-    assert not {"square_metres", "perimeter_metres"} & set(measure_labels(LABELS, unknown, maps={}))
+    assert not {"area_m2", "perimeter_m"} & set(measure_labels(LABELS, unknown, maps={}))
 
 
 def test_areas_in_degrees_are_those_on_the_ellipsoid() -> None:
     degrees = replace(GRAY, georeference=Georeference((0.1, 0.0, 9.0, 0.0, -0.1, 50.0), "EPSG:4326", degrees=1.0))
-    areas = measure_labels(LABELS, degrees, maps={})["square_metres"]
+    areas = measure_labels(LABELS, degrees, maps={})["area_m2"]
     # 0.1 by 0.1 degrees at 49.95 and at 49.85 degrees north, in square kilometers, by GeographicLib.
     high, low = 79.8284890, 79.9922675
     np.testing.assert_allclose(areas / 1e6, [2 * high + low, high + 2 * low, 0, low], rtol=1e-6)

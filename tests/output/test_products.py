@@ -139,7 +139,7 @@ def test_a_map_is_saved_in_world_coordinates(tmp_path: Path, quadrants: np.ndarr
     features = json.loads((tmp_path / "image_classes.geojson").read_text())["features"]
     areas = [shape(feature["geometry"]).area for feature in features]
     table = read_rows(tmp_path / "image_classes.csv")
-    assert areas == [float(row["square_metres"]) for row in table]
+    assert areas == [float(row["area_m2"]) for row in table]
     assert sorted(areas) == [4 * 40, 4 * 56, 4 * 60, 4 * 84]
     for row, feature in zip(table, features, strict=True):
         center = shape(feature["geometry"]).centroid

@@ -122,7 +122,7 @@ def test_regions_of_interest_and_areas_have_rows_and_units(tmp_path: Path) -> No
         ("r1c1", "1", "24", "96.0", "m2"), ("r1c1", "2", "12", "48.0", "m2"),
         ("r1c2", "1", "0", "0.0", "m2"), ("r1c2", "2", "36", "144.0", "m2"),
     ]  # fmt: skip
-    assert [row["mean_grey"] for row in rows] == ["20.0", "200.0", "", "200.0"]
+    assert [row["mean_gray"] for row in rows] == ["20.0", "200.0", "", "200.0"]
 
 
 def test_a_folder_of_regions_has_no_table(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_products_are_those_of_an_image(scene: Path, tmp_path: Path) -> None:
         assert (tmp_path / "raster" / f"scene_{name}").read_text() == (tmp_path / "image" / f"scene_{name}").read_text()
     features = json.loads((tmp_path / "raster" / "scene_classes.geojson").read_text())["features"]
     assert [shape(feature["geometry"]).is_valid for feature in features] == [True, True]
-    assert features[0]["properties"]["square_metres"] == 20 * 30 * 100
+    assert features[0]["properties"]["area_m2"] == 20 * 30 * 100
     with (
         PilImage.open(tmp_path / "raster" / "scene_panel.png") as panel,
         PilImage.open(tmp_path / "image" / "scene_panel.png") as other,
