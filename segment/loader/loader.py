@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import stat
 import threading
 import warnings
@@ -337,6 +338,9 @@ def _open(name: str) -> BinaryIO:
             raise ImageError("the file is empty; 0 bytes. Fetch or export it again.")
         return _BoundedReader(io.FileIO(name))
     except (OSError, ValueError) as error:
+        # A path has one slash where an address has two.
+        if re.match(r"(https?|ftp|s3|gs|file):/", name):
+            raise ImageError("an image is a file of this machine; got an address. Download it first.") from error
         reason = describe_os_error(error)
         raise ImageError(f"the file cannot be opened; {reason}. Check the path and its permissions.") from error
 

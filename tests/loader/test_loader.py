@@ -303,3 +303,9 @@ def test_endless_stream_is_refused(head, words):
 def test_loaded_file_is_a_path():
     image = Image.from_array(RGB)
     assert os.fspath(LoadedFile("folder/a.png", image, 0.0)) == "folder/a.png"
+
+
+@pytest.mark.parametrize("name", ["https://example.com/a.png", "http:/example.com/a.png", "file:///a.png"])
+def test_an_address_is_no_path(name):
+    with pytest.raises(ImageError, match=r"a file of this machine; got an address\. Download it first"):
+        load_image(name)
