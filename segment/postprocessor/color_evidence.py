@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,9 @@ from segment.postprocessor.evidence_sums import EvidenceSums, list_numbers
 __all__ = [
     "MAX_JUDGED_PIXELS",
     "ColorEvidence",
+    "Parts",
     "absorb_by_evidence",
-    "clean_by_evidence",
+    "clean_parts",
     "open_by_evidence",
     "restore_by_evidence",
     "split_into_parts",
@@ -103,13 +104,36 @@ class ColorEvidence:
         return self.smoothness * BORDER_SHARE * self.scale
 
 
-def clean_by_evidence(labels: Labels, opened: Labels, evidence: ColorEvidence, *, order: Sequence[int]) -> Labels:
+class Parts(NamedTuple):
+    """The parts of a label image that are judged as a whole.
+
+    Attributes
+    ----------
+    runs : Runs
+        The image.
+    graph : RegionGraph
+        The parts.
+    target : ndarray of shape (n,), uint8
+        The label that each part would get by opening; 0 for those that it keeps.
+    sums : EvidenceSums
+        The evidence of each part. Added up as parts are merged.
+    """
+
+    runs: Runs
+    graph: RegionGraph
+    target: Labels
+    sums: EvidenceSums
+
+
+def clean_parts(parts: Parts, evidence: ColorEvidence) -> Labels:
     """Open thin parts and absorb small regions where the energy falls.
 
     Parameters
     ----------
-    labels, opened, evidence, order
-        As for :func:`split_into_parts`.
+    parts : Parts
+        Of :func:`split_into_parts`.
+    evidence : ColorEvidence
+        What borders cost.
 
     Returns
     -------
@@ -123,16 +147,16 @@ def clean_by_evidence(labels: Labels, opened: Labels, evidence: ColorEvidence, *
     >>> logs = np.log(np.full((32, 2), [0.9999, 0.0001], dtype=np.float32))
     >>> logs[10], logs[22] = np.log([0.4, 0.6]), [-60, 0]  # the first speck may well be noise, the second is plain
     >>> evidence = ColorEvidence(lambda at: (at, logs), np.asarray, n_classes=2, smoothness=12.0, scale=1.0)
-    >>> clean_by_evidence(labels, labels, evidence, order=[1, 2])
+    >>> clean_parts(split_into_parts(labels, labels, evidence, order=[1, 2]), evidence)
     array([[1, 1, 1, 1, 1, 1, 1, 1],
            [1, 1, 1, 1, 1, 1, 1, 1],
            [1, 1, 1, 1, 1, 1, 2, 1],
            [1, 1, 1, 1, 1, 1, 1, 1]], dtype=uint8)
     """
-    runs, graph, target, sums = split_into_parts(labels, opened, evidence, order=order)
+    runs, graph, target, sums = parts
     graph = open_by_evidence(graph, target, sums, evidence)
     graph = absorb_by_evidence(graph, sums, evidence)
-    return runs.paint(graph.label[graph.origin]).astype(labels.dtype)
+    return runs.paint(graph.label[graph.origin])
 
 
 def restore_by_evidence(
@@ -209,10 +233,8 @@ def restore_by_evidence(
     return restored.astype(np.uint8)[part].reshape(labels.shape)
 
 
-def split_into_parts(
-    labels: Labels, opened: Labels, evidence: ColorEvidence, *, order: Sequence[int]
-) -> tuple[Runs, RegionGraph, Labels, EvidenceSums]:
-    """Split a label image into the parts that are judged as a whole: its regions, and what opening changes of them.
+def split_into_parts(labels: Labels, opened: Labels, evidence: ColorEvidence, *, order: Sequence[int]) -> Parts:
+    """Split a label image into parts: its regions, and what opening changes of them.
 
     Parameters
     ----------
@@ -225,14 +247,7 @@ def split_into_parts(
 
     Returns
     -------
-    runs : Runs
-        The image.
-    graph : RegionGraph
-        The parts.
-    target : ndarray of shape (n,), uint8
-        The label that each part would get by opening; 0 for those that it keeps.
-    sums : EvidenceSums
-        The evidence of each part.
+    Parts
     """
     base = len(order) + 1
     split = labels
@@ -251,7 +266,7 @@ def split_into_parts(
     places, colors = evidence.find_colors(_list_pixels(runs, small))
     size, classes = np.where(small, graph.area, 0), [0, *order]
     sums = EvidenceSums(places, size, colors, evidence.compute_logs, classes=classes, max_area=evidence.max_area)
-    return runs, replace(graph, label=label), target * small, sums
+    return Parts(runs, replace(graph, label=label), target * small, sums)
 
 
 def _list_pixels(runs: Runs, is_chosen: Mask) -> Ids:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,8 @@ Ids = NDArray[np.intp]
 Floats = NDArray[np.float64]
 Logs = NDArray[np.float32]
 
-MAX_KEPT_VALUES = 2**25  # log posteriors of all distinct colors, that are computed once and kept
 CHUNK_VALUES = 2**20  # log posteriors that are computed at once
-CHUNK_PIXELS = 2**17  # of all regions, once for each class asked for, whose log posteriors are summed at once
+CHUNK_PIXELS = 2**15  # of all regions, once for each class asked for, whose log posteriors are summed at once
 
 
 class EvidenceSums:
@@ -57,13 +57,15 @@ class EvidenceSums:
         self._colors, self._compute_logs, self._max_area = colors, compute_logs, max_area
         self._columns, self._n_classes = np.array(classes) - 1, len(classes) - 1
         self._part = np.arange(len(size))  # the first of the parts that each current region was merged from
-        self._logs: Logs | None = None  # of all colors, unless they are too many
+
+    @property
+    def n_values(self) -> int:
+        """How many log posteriors are in memory from the first sum on: those of all colors, for all classes."""
+        return len(self._colors) * self._n_classes
 
     def look_up(self, region: Ids, label: Labels) -> Floats:
         """Sum the log posteriors of each region for a label above 0, (n,); equal regions best follow each other."""
         sums = np.empty(len(region))
-        if self._logs is None and len(region) and len(self._colors) * self._n_classes <= MAX_KEPT_VALUES:
-            self._logs = self._tabulate()
         group = np.cumsum(self._size[region]) // CHUNK_PIXELS
         ends = np.append(np.flatnonzero(np.diff(group)) + 1, len(region))
         start = 0
@@ -88,15 +90,13 @@ class EvidenceSums:
     def _sum(self, region: Ids, column: Ids) -> Floats:
         """Sum the log posteriors of each region in a column, (n,)."""
         size = self._size[region]
-        place, logs = self._places.take(list_numbers(self._first[region], size)).astype(np.intp), self._logs
-        if logs is None:
-            some, place = np.unique(place, return_inverse=True)
-            logs = np.ascontiguousarray(self._compute_logs(self._colors[some]).T)
-        place += np.repeat(column * logs.shape[1], size)
-        return np.asarray(np.add.reduceat(logs.reshape(-1).take(place), np.cumsum(size) - size, dtype=np.float64))
+        place = self._places.take(list_numbers(self._first[region], size)).astype(np.intp)
+        place += np.repeat(column * len(self._colors), size)
+        return np.asarray(np.add.reduceat(self._logs.take(place), np.cumsum(size) - size, dtype=np.float64))
 
-    def _tabulate(self) -> Logs:
-        """Compute the log posteriors of all colors, (k, m)."""
+    @cached_property
+    def _logs(self) -> Logs:
+        """The log posteriors of all colors, (k, m)."""
         logs = np.empty((self._n_classes, len(self._colors)), dtype=np.float32)
         step = max(1, CHUNK_VALUES // self._n_classes)
         for start in range(0, len(self._colors), step):

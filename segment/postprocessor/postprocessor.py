@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
-from segment.postprocessor.color_evidence import ColorEvidence, clean_by_evidence
+from segment.postprocessor.color_evidence import ColorEvidence, Parts, clean_parts, split_into_parts
 from segment.postprocessor.connected_regions import find_regions
 from segment.postprocessor.morphology import grow_labels, smooth_block
 from segment.postprocessor.small_regions import absorb_nodes, fill_nodes
@@ -31,6 +31,7 @@ Labels = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
 Ids = NDArray[np.intp]
 
+MAX_VALUES = 2**25  # log posteriors of the colors of small parts that may be in memory at once
 MAX_NOISE_PIXELS = 64  # of regions and holes of noise that go first, window by window
 _MIN_TILE_SIDE = 768  # pixels: what is handled at once stays in the processor's cache
 _BLOCK_STEPS = 16  # how far undecided pixels are followed block by block
@@ -136,10 +137,10 @@ def postprocess(
 
 
 def _clean_by_evidence(labels: Labels, evidence: ColorEvidence, classes: Sequence[int]) -> Labels:
-    """Clean up by evidence: an image as a whole, noise window by window."""
+    """Clean up by evidence: an image as a whole; window by window noise, and many colors in many classes."""
 
-    def clean(part: Labels, row: int, column: int) -> Labels:
-        """Clean up a window that begins in this row and column."""
+    def split(part: Labels, row: int, column: int) -> Parts:
+        """Split a window that begins in this row and column into parts."""
 
         def find_colors(at: Ids) -> tuple[NDArray[np.integer[Any]], NDArray[Any]]:
             down, across = np.divmod(at, part.shape[1])
@@ -147,12 +148,21 @@ def _clean_by_evidence(labels: Labels, evidence: ColorEvidence, classes: Sequenc
 
         of_part = evidence if part is labels else replace(evidence, find_colors=find_colors)
         opened = open_and_close(part, radius=evidence.radius) if evidence.radius >= 1 else part
-        return clean_by_evidence(part, opened, of_part, order=classes)
+        return split_into_parts(part, opened, of_part, order=classes)
 
+    n_values = labels.size * len(classes)  # of noise: nearly each pixel is a small part of a color of its own
     if not is_noise(labels):
-        return clean(labels, 0, 0)
-    halo = compute_reach(evidence.radius, evidence.max_area)
-    return clean_in_windows(labels, halo, clean)
+        parts = split(labels, 0, 0)
+        n_values = parts.sums.n_values
+        if n_values <= MAX_VALUES:
+            return clean_parts(parts, evidence)
+        del parts
+    return clean_in_windows(
+        labels,
+        compute_reach(evidence.radius, evidence.max_area),
+        lambda *window: clean_parts(split(*window), evidence),
+        max_area=labels.size * MAX_VALUES / n_values,
+    )
 
 
 def _clean_by_size(labels: Labels, max_area: int, min_area: int) -> Labels:

@@ -63,7 +63,9 @@ def count_runs(labels: Labels) -> int:
     return int(height + sum(np.count_nonzero(band[:, 1:] != band[:, :-1]) for band in bands))
 
 
-def clean_in_windows(labels: Labels, halo: int, clean: Callable[[Labels, int, int], Labels]) -> Labels:
+def clean_in_windows(
+    labels: Labels, halo: int, clean: Callable[[Labels, int, int], Labels], *, max_area: float = math.inf
+) -> Labels:
     """Clean up an image window by window; each is cleaned with what lies around it.
 
     Parameters
@@ -75,6 +77,8 @@ def clean_in_windows(labels: Labels, halo: int, clean: Callable[[Labels, int, in
         overlap more.
     clean : callable
         Takes the labels of a window and its first row and column, and returns labels of the same shape.
+    max_area : float, pixels
+        Of a window, unless its halo is larger. Lowered: less memory, and windows overlap more.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def clean_in_windows(labels: Labels, halo: int, clean: Callable[[Labels, int, in
     """
     height, width = labels.shape
     # About 70 MB, and 11 bytes for each pixel of the image.
-    area = CHUNK_PIXELS + labels.size // 25
+    area = int(min(CHUNK_PIXELS + labels.size // 25, max_area))
     rows = min(height, max(math.isqrt(area), 2 * halo + MIN_STEP))
     columns = max(area // rows, 2 * halo + MIN_STEP)
     steps = rows if rows == height else rows - 2 * halo, columns - 2 * halo

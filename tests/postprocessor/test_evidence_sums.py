@@ -13,7 +13,7 @@ from segment.postprocessor.evidence_sums import EvidenceSums
 K, N_COLORS = 4, 6
 
 
-@pytest.mark.parametrize("limits", [{}, {"CHUNK_PIXELS": 3}, {"CHUNK_VALUES": 8}, {"MAX_KEPT_VALUES": 0}])
+@pytest.mark.parametrize("limits", [{}, {"CHUNK_PIXELS": 3}, {"CHUNK_VALUES": 8}])
 def test_sums_are_those_of_the_pixels_where_regions_are_merged(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int]
 ) -> None:

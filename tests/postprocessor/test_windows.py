@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segment.postprocessor import windows
+from segment.postprocessor import postprocessor, windows
 from segment.postprocessor.color_evidence import ColorEvidence
 from segment.postprocessor.postprocessor import postprocess
 from segment.postprocessor.windows import clean_in_windows, compute_reach, is_noise
@@ -61,6 +61,26 @@ def test_noise_is_cleaned_as_if_it_were_not_cut(rng: np.random.Generator, monkey
             whole = postprocess(labels, **sizes, evidence=judge).label_image
         # A region that a window cuts may be judged in another way.
         assert np.mean(found == whole) > 0.99
+
+
+def test_many_colors_in_many_classes_are_cleaned_in_windows(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = make_noise(rng, (400, 300))
+    logs, asked = np.log(rng.dirichlet([1, 1, 1], labels.size).astype(np.float32) + 1e-3), []
+
+    def find_colors(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(len(at))
+        return np.arange(len(at)), logs[at]
+
+    evidence = ColorEvidence(find_colors, np.asarray, n_classes=3, smoothness=2.0, scale=1.0)
+    whole = postprocess(labels, radius=0, min_region=0, max_hole=0, evidence=evidence).label_image
+    assert len(asked) == 1
+    monkeypatch.setattr(postprocessor, "MAX_VALUES", labels.size)
+    found = postprocess(labels, radius=0, min_region=0, max_hole=0, evidence=evidence).label_image
+    assert len(asked) > 3
+    assert np.mean(found == whole) > 0.99
+    assert np.count_nonzero(whole != labels) > 1000
 
 
 def test_the_reach_grows_with_the_disc_and_the_region() -> None:
