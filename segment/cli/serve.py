@@ -94,8 +94,10 @@ def serve(
 
     config = make_config("serve", options)
 
-    def announce(address: str, n_images: int) -> None:
+    def announce(address: str, n_images: int, unread: list[str]) -> None:
         """Print the address of the page and open it."""
+        for line in unread:
+            print_message(f"Warning: {line}")
         shown = f" with {pluralize(n_images, 'image')}" if n_images else ""
         print_message(f"The page{shown} is open until Ctrl-C:")
         click.echo(address)

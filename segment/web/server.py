@@ -90,7 +90,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def run_server(
-    source: Path | None, config: SegmentConfig, options: ServerOptions, on_ready: Callable[[str, int], None]
+    source: Path | None, config: SegmentConfig, options: ServerOptions, on_ready: Callable[[str, int, list[str]], None]
 ) -> None:
     """Serve the page until the process is interrupted.
 
@@ -102,7 +102,8 @@ def run_server(
         The settings that the page begins with.
     options : ServerOptions
     on_ready : callable
-        Called with the address of the page and the number of images when the server listens.
+        Called with the address of the page, the number of images, and a sentence for each kind of images in the folder
+        that are not read, when the server listens.
 
     Raises
     ------
@@ -136,12 +137,12 @@ def run_server(
     store = ImageStore()
     pool = WorkerPool(n_workers=n_workers, max_waiting=options.max_waiting, timeout=options.timeout)
     try:
-        n_images = _add_source(store, source)
+        n_images, unread = _add_source(store, source)
         name = printable_path(source.resolve().name) if source else ""
         api = Api(store, pool, config, max_bytes=options.max_upload * 10**6, folder=name)
         app = build_app(api, token=token, host=options.host)
         address = _format_address(options.host, listener.getsockname()[1], token)
-        _make_server(app, pool, lambda: on_ready(address, n_images)).run(sockets=[listener])
+        _make_server(app, pool, lambda: on_ready(address, n_images, unread)).run(sockets=[listener])
     finally:
         pool.close()
         store.close()
@@ -198,21 +199,23 @@ def _listen(options: ServerOptions) -> socket.socket:
     return listener
 
 
-def _add_source(store: ImageStore, source: Path | None) -> int:
-    """Add an image, or those of a folder, to the store; return how many."""
+def _add_source(store: ImageStore, source: Path | None) -> tuple[int, list[str]]:
+    """Add an image, or those of a folder, to the store; return how many, and which of the folder are not read."""
+    unread: list[str] = []
     if source is None:
-        return 0
+        return 0, unread
     if source.is_dir():
-        from segment.runs.batch.folder_search import find_images
+        from segment.runs.batch.folder_search import describe_unread_images, find_images
 
-        images = find_images(source).images
+        found = find_images(source)
+        images, unread = found.images, describe_unread_images(found.unread)
     elif source.is_file():
         images = [source]
     else:
         raise SettingsError(f"{printable_path(source)}: an image or a folder of images; found neither. Check the path.")
     for image in images:
         store.add_file(image)
-    return len(images)
+    return len(images), unread
 
 
 def _format_address(host: str, port: int, token: str) -> str:

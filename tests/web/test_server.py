@@ -54,6 +54,22 @@ def test_a_port_in_use_and_a_source_that_is_none(tmp_path: Path) -> None:
         run_server(tmp_path, SegmentConfig(), ServerOptions(), never)
 
 
+def test_images_of_a_folder_that_are_not_read_are_told(tmp_path: Path) -> None:
+    for name in ("sea.png", "scan.dcm", "layers.psd"):
+        (tmp_path / name).touch()
+    told: list[tuple[object, ...]] = []
+
+    def stop(*said: object) -> None:
+        told.append(said[1:])
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        run_server(tmp_path, SegmentConfig(), ServerOptions(workers=1), stop)
+    kinds = "1 DICOM, 1 Photoshop document (PSD)"
+    line = f"2 images not read, of a kind that is not supported: {kinds}. Save them as PNG or TIFF."
+    assert told == [(1, [line])]
+
+
 def test_without_processes_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("segment.web.server.can_start_threads", lambda _: False)
     with pytest.raises(SettingsError, match=r"^workers \(--workers\): so many .* got 3\. Lower it, or raise"):
