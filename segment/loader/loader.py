@@ -34,7 +34,7 @@ from segment.loader.read_options import ReadOptions
 if TYPE_CHECKING:
     from segment.core.image import Image
 
-__all__ = ["FilePage", "LoadedFile", "count_pages", "load_image", "load_stream"]
+__all__ = ["FilePage", "LoadedFile", "count_pages", "load_image", "load_path", "load_stream"]
 
 Decoder = Callable[[BinaryIO, ReadOptions], "Image"]
 
@@ -47,6 +47,7 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
 )
 
+_STREAM_NAME = "stdin"
 # Bytes read from a pipe at a time, and the largest image that may come through one.
 _PIPE_CHUNK_BYTES = 2**20
 _MAX_BYTES_PER_PIXEL = 16
@@ -193,52 +194,52 @@ def load_image(
     >>> image.file_name, image.is_gray, image.white
     ('gray.pgm', True, 255.0)
     """
-    if not isinstance(path, (str, os.PathLike)):
-        kind = type(path).__name__
-        raise ImageError(f"path: of a file; got {kind}. Give an open file, or io.BytesIO of bytes, to segment_image.")
-    name = os.fsdecode(path)
-    options = ReadOptions(max_pixels, allow_truncated, keep_profile, page, bands)
-    return _load(name, lambda: _open(name), options, dpi=dpi)
+    return load_path(path, ReadOptions(max_pixels, allow_truncated, keep_profile, page, bands, dpi))
 
 
-def load_stream(
-    stream: BinaryIO,
-    *,
-    name: str = "stdin",
-    max_pixels: int = 200_000_000,
-    allow_truncated: bool = False,
-    keep_profile: bool = False,
-    page: int = 1,
-    bands: tuple[int, ...] = (),
-    dpi: bool = False,
-) -> Image:
-    """Read the first picture of an image that comes through a pipe, as `load_image` reads a file.
+def load_path(path: str | os.PathLike[str], options: ReadOptions) -> Image:
+    """Read one picture of an image file, as :func:`load_image` does.
 
     Parameters
     ----------
-    stream : binary file
-        It is read to its end, or until it is found to be no image or too long.
-    name : str
-        What messages call it.
-    max_pixels, allow_truncated, keep_profile, page, bands, dpi
-        As in `load_image`. More than 16 bytes for each of `max_pixels` are refused too.
+    path : str or os.PathLike
+    options : ReadOptions
 
     Returns
     -------
     Image
-        As from `load_image`.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        kind = type(path).__name__
+        raise ImageError(f"path: of a file; got {kind}. Give an open file, or io.BytesIO of bytes, to segment_image.")
+    name = os.fsdecode(path)
+    return _load(name, lambda: _open(name), options)
+
+
+def load_stream(stream: BinaryIO, options: ReadOptions) -> Image:
+    """Read the first picture of an image that comes through a pipe, as :func:`load_image` reads a file.
+
+    Parameters
+    ----------
+    stream : binary file
+        It is read to its end, or until it is found to be no image or too long. Messages call it stdin.
+    options : ReadOptions
+        More than 16 bytes for each of its `max_pixels` are refused too.
+
+    Returns
+    -------
+    Image
 
     Raises
     ------
     ImageError
         If it cannot be read; one line that begins with the name.
     """
-    limit = _MAX_BYTES_PER_PIXEL * max_pixels + 2**20
-    options = ReadOptions(max_pixels, allow_truncated, keep_profile, page, bands)
+    limit = _MAX_BYTES_PER_PIXEL * options.max_pixels + 2**20
     import tempfile  # loaded here: only pipes need it
 
     with tempfile.TemporaryFile() as copy:
-        return _load(name, lambda: _copy_stream(stream, copy, limit), options, dpi=dpi)
+        return _load(_STREAM_NAME, lambda: _copy_stream(stream, copy, limit), options)
 
 
 def count_pages(path: str | os.PathLike[str]) -> int:
@@ -271,11 +272,11 @@ def count_pages(path: str | os.PathLike[str]) -> int:
         return max(n, 1)
 
 
-def _load(name: str, open_: Callable[[], BinaryIO], options: ReadOptions, *, dpi: bool) -> Image:
+def _load(name: str, open_: Callable[[], BinaryIO], options: ReadOptions) -> Image:
     """Open and decode a file."""
     with _describe_errors(name), open_() as stream:
         image = _decode(stream, options)
-        if dpi:
+        if options.dpi:
             read_resolution = import_module("segment.loader.decoders.pixel_sizes").read_resolution
             image = replace(image, pixel_size=read_resolution(stream))
         return replace(image, file_name=Path(name).name)

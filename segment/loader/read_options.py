@@ -9,7 +9,7 @@ __all__ = ["ReadOptions"]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What decoders follow of the options of :func:`segment.loader.loader.load_image`, which describes them.
+    """The options of :func:`segment.loader.loader.load_image`, which describes them.
 
     Attributes
     ----------
@@ -23,6 +23,8 @@ class ReadOptions:
         Page of a TIFF or picture of an animation, from 1; always 1 for other kinds of files.
     bands : tuple of int
         Bands to use, from 1; empty for all. Only a decoder of TIFF chooses them, the loader in other images.
+    dpi : bool
+        Take the size of a pixel from the resolution that the file says, which the loader reads.
     """
 
     max_pixels: int = 200_000_000
@@ -30,3 +32,4 @@ class ReadOptions:
     keep_profile: bool = False
     page: int = 1
     bands: tuple[int, ...] = ()
+    dpi: bool = False

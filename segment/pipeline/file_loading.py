@@ -9,16 +9,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError
-from segment.loader.loader import load_image
+from segment.loader.loader import load_path
+from segment.loader.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from segment.core.image import Image
 
-__all__ = ["collect_load_options", "load_file"]
+__all__ = ["load_file", "make_read_options"]
 
 
 def _load_opencv() -> None:
@@ -54,11 +55,11 @@ def load_file(
     with ThreadPoolExecutor(1) as pool:
         with suppress(RuntimeError):
             pool.submit(load_libraries)
-        return load_image(path, **collect_load_options(config))
+        return load_path(path, make_read_options(config))
 
 
-def collect_load_options(config: SegmentConfig) -> dict[str, Any]:
-    """Collect the arguments of :func:`segment.load_image` from the settings.
+def make_read_options(config: SegmentConfig) -> ReadOptions:
+    """Make the options of reading a file from the settings.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def collect_load_options(config: SegmentConfig) -> dict[str, Any]:
 
     Returns
     -------
-    dict of str to object
+    ReadOptions
 
     Raises
     ------
@@ -76,17 +77,17 @@ def collect_load_options(config: SegmentConfig) -> dict[str, Any]:
 
     Examples
     --------
-    >>> collect_load_options(SegmentConfig(page=2))["page"]
+    >>> make_read_options(SegmentConfig(page=2)).page
     2
     """
-    return {
-        "max_pixels": config.max_pixels,
-        "allow_truncated": config.allow_truncated,
-        "keep_profile": config.keep_profile,
-        "page": _choose_page(config),
-        "bands": config.band_numbers,
-        "dpi": config.pixel_size == "dpi",
-    }
+    return ReadOptions(
+        config.max_pixels,
+        config.allow_truncated,
+        config.keep_profile,
+        _choose_page(config),
+        config.band_numbers,
+        dpi=config.pixel_size == "dpi",
+    )
 
 
 def _choose_page(config: SegmentConfig) -> int:

@@ -21,9 +21,9 @@ from segment.core.pixel_grid import PixelSize
 from segment.core.units import METERS_PER_UNIT
 from segment.loader.decoders.checks import PageNote
 from segment.loader.file_kind import identify_file
-from segment.loader.loader import FilePage, LoadedFile, count_pages, load_image, load_stream
+from segment.loader.loader import FilePage, LoadedFile, count_pages, load_path, load_stream
 from segment.loader.mask_files import PageOfImage
-from segment.pipeline.file_loading import collect_load_options, load_file
+from segment.pipeline.file_loading import load_file, make_read_options
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
 from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
 
@@ -200,8 +200,7 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
     if isinstance(source, (str, PathLike)):
         return load_file(source, config)
     if isinstance(source, IOBase):
-        stream = cast(BinaryIO, source)
-        return load_stream(stream, **collect_load_options(config))
+        return load_stream(cast(BinaryIO, source), make_read_options(config))
     return _convert_to_image(source, config)
 
 
@@ -237,7 +236,7 @@ def choose_pixel_size(
 
 def _load_page(page: FilePage, config: SegmentConfig) -> Image:
     """Load one of all pages of a file."""
-    image = load_image(page, **collect_load_options(replace(config, page=page.number)))
+    image = load_path(page, make_read_options(replace(config, page=page.number)))
     notes = tuple(note for note in image.notes if not isinstance(note, PageNote))
     kind = identify_file(Path(page.path)) if image.is_gray else None
     # The palettes of a GIF may be gray in some of its pictures, and the classes need the same features in all.

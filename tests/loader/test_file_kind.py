@@ -13,6 +13,7 @@ from encoded_images import RGB, encode_with_pillow
 from segment.core.errors import DependencyError, ImageError
 from segment.loader.file_kind import describe_content, identify_bytes, identify_file, identify_stream
 from segment.loader.loader import load_image, load_stream
+from segment.loader.read_options import ReadOptions
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
 
@@ -101,7 +102,7 @@ def test_missing_extra_is_named_with_the_command_that_installs_it(write_file, mo
     with pytest.raises(DependencyError, match=f"picture.bin: {words}"):
         load_image(path)
     with pytest.raises(DependencyError, match=f"^stdin: {words}"):
-        load_stream(io.BytesIO(data))
+        load_stream(io.BytesIO(data), ReadOptions())
 
 
 def test_known_kind_that_is_never_read_is_named_without_its_bytes(write_file):

@@ -32,6 +32,7 @@ from PIL import ImageFile
 from segment.core.errors import ImageError, printable_path
 from segment.core.image import Image
 from segment.loader.loader import LoadedFile, load_image, load_stream
+from segment.loader.read_options import ReadOptions
 
 
 @pytest.mark.parametrize("array", [GRAY, RGB], ids=["gray", "rgb"])
@@ -254,18 +255,18 @@ def test_hostile_corpus_loads_or_fails_as_its_manifest_says():
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "GIF", "PPM"])
 def test_stream_gives_what_a_file_gives(write_file, kind):
     data = encode_with_pillow(RGB, kind)
-    image = load_stream(io.BytesIO(data))
+    image = load_stream(io.BytesIO(data), ReadOptions())
     np.testing.assert_array_equal(image.pixels, load_image(write_file(data)).pixels)
     assert image.file_name == "stdin"
 
 
 def test_stream_is_named_in_messages():
-    with pytest.raises(ImageError, match=r"^pipe: there is no image; 0 bytes came\. Pipe an image file into it\.$"):
-        load_stream(io.BytesIO(), name="pipe")
+    with pytest.raises(ImageError, match=r"^stdin: there is no image; 0 bytes came\. Pipe an image file into it\.$"):
+        load_stream(io.BytesIO(), ReadOptions())
     with pytest.raises(ImageError, match=r"^stdin: an image is bytes; got str\. Open the file in the mode 'rb'\.$"):
-        load_stream(io.StringIO("text"))
+        load_stream(io.StringIO("text"), ReadOptions())
     with pytest.raises(ImageError, match=r"^stdin: an image is .*; got a PDF document\. Save a page"):
-        load_stream(io.BytesIO(b"%PDF-1.7" + bytes(100)))
+        load_stream(io.BytesIO(b"%PDF-1.7" + bytes(100)), ReadOptions())
 
 
 def test_a_full_temporary_folder_is_no_damaged_image(monkeypatch):
@@ -275,7 +276,7 @@ def test_a_full_temporary_folder_is_no_damaged_image(monkeypatch):
 
     monkeypatch.setattr(tempfile, "TemporaryFile", Full)
     with pytest.raises(ImageError, match=r"^stdin: what .* kept in the temporary folder; no space left on"):
-        load_stream(io.BytesIO(encode_with_pillow(RGB, "PNG")))
+        load_stream(io.BytesIO(encode_with_pillow(RGB, "PNG")), ReadOptions())
 
 
 class Endless(io.RawIOBase):
@@ -296,7 +297,7 @@ class Endless(io.RawIOBase):
 def test_endless_stream_is_refused(head, words):
     stream = Endless(head)
     with pytest.raises(ImageError, match=words):
-        load_stream(stream, max_pixels=1)
+        load_stream(stream, ReadOptions(max_pixels=1))
     assert stream.count <= 2**21
 
 
