@@ -31,7 +31,7 @@ from segment.cli.terminal import Status, Tally, print_message, report_outcome
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, pluralize, printable_path
 
-# What a folder needs is loaded by the command: all others do without.
+# The command loads what a folder needs; other commands start without it.
 if TYPE_CHECKING:
     from segment.runs.batch.class_plan import ClassPlan
     from segment.runs.batch.folder_run import FolderRun

@@ -91,11 +91,9 @@ PRODUCTS = (
     Product("model", "_model.json", "the classes, for other images"),
     Product("config", "_config.toml", "the settings, for --config"),
 )
-# Products of classes and of regions alike, and of regions alone.
-_OF_BOTH = ("panel", "labels", "geojson", "svg", "coco", "regions", "config")
-_OF_REGIONS = ("hierarchy", "ucm")
-REGION_PRODUCTS = (*_OF_BOTH, "numbers", *_OF_REGIONS)
-# Of labels that were saved: these from the labels alone, and these with the image too.
+_OF_REGIONS = ("hierarchy", "ucm")  # alone
+REGION_PRODUCTS = ("panel", "labels", "geojson", "svg", "coco", "regions", "config", "numbers", *_OF_REGIONS)
+# `segment relabel` makes these from the labels alone, and these with the image too.
 RELABEL_PRODUCTS_WITHOUT_IMAGE = ("labels", "masks", "geojson", "svg", "coco", "outline")
 RELABEL_PRODUCTS = (
     *RELABEL_PRODUCTS_WITHOUT_IMAGE,

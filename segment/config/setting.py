@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 
 # Other spellings of settings and of their values, on the command line and in the library, with the usual one.
 SPELLINGS = {"grayscale": "greyscale", "seed_colour": "seed_color", "gray": "grey"}
-# What other libraries call a setting: the message that refuses such a name suggests the one that it has here.
+# Names of settings in other libraries: the message that refuses one suggests the name that it has here.
 OTHER_NAMES = {
     **dict.fromkeys(("n_classes", "n_clusters", "n_components", "num_classes", "n_colors", "classes", "clusters"), "k"),
     **dict.fromkeys(("n_regions", "n_segments"), "regions"),

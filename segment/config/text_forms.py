@@ -50,7 +50,7 @@ class Form(NamedTuple):
 _NAME = r"[^=,]*[^=,\s][^=,]*"
 FREE = Form("", ".*", "text")
 COLOR = Form("#RRGGBB", "#[0-9a-fA-F]{6}", "colors written #RRGGBB, with six hexadecimal digits")
-# What a class may be found by in place of its number.
+# A class may be found by this in place of its number.
 _COLOR_RULE = "(brightest|darkest|reddest|greenest|bluest|yellowest|#[0-9a-fA-F]{6})"
 NAMING = Form(
     "CLASS=NAME or NAME=COLOR",

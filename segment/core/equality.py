@@ -71,7 +71,7 @@ def is_equal(first: Any, second: Any) -> bool:
         # The comparison that Python generates for a dataclass would fail for arrays.
         if is_dataclass(first):
             return _have_equal_fields(first, second)
-    # What has no value, such as the share of the background, is NaN.
+    # A missing value, such as the share of the background, is NaN.
     are_nan = all(isinstance(value, float) and math.isnan(value) for value in (first, second))
     return are_nan or bool(first == second)
 

@@ -164,7 +164,7 @@ def describe_os_error(error: BaseException) -> str:
     # "File exists" would not say that it is a file where a folder is to be made.
     if isinstance(error, FileExistsError):
         return "a file of that name is in the way"
-    # Of os.fork, at the limit of processes. One that a write raises has `characters_written`.
+    # os.fork raises it at the limit of processes. Where a write raises it, it has `characters_written`.
     if isinstance(error, BlockingIOError) and not hasattr(error, "characters_written"):
         return "no more processes can be started: raise the limit (ulimit -u)"
     reason = " ".join(str(getattr(error, "strerror", None) or error.__cause__ or error).split())[:MAX_REASON]

@@ -208,7 +208,7 @@ def _find_range_of_chunk(pixels: NDArray[np.float32]) -> FloatRange:
     high = float(values.max())
     is_low = values == low
     above = values[~is_low]
-    # Of any other largest value nobody asks how many there are.
+    # Other largest values need not be counted.
     is_high = values == high if high in HIGH_NODATA_VALUES or high in HIGH_HINT_VALUES else np.zeros((0, 1), bool)
     beneath = values[~is_high] if is_high.size else values[:0]
     return FloatRange(

@@ -117,7 +117,7 @@ class Georeference:
         if not self or orientation not in range(2, 9):
             return self
         # The three steps that turn the pixels upright, for the transform: exchange the axes, then mirror each of them.
-        # To mirror rows is to replace row by height - row, so y changes its sign and the origin moves by height rows.
+        # Mirrored rows: row becomes height - row, so y changes its sign and the origin moves by height rows.
         a, b, c, d, e, f = self.transform
         if orientation in (5, 6, 7, 8):
             a, b, d, e = b, a, e, d

@@ -172,7 +172,7 @@ def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArra
         fill = _get_fill_value(array)
         is_data = everywhere if fill is None else values != fill
         return np.asarray(values), np.asarray(is_data if is_data.ndim == 2 else is_data.any(axis=2))
-    # What lies below the mask is any number: it must not count for the type and the scale.
+    # Masked values are arbitrary: they must not count for the type and the scale.
     mask = np.ma.getmaskarray(values)
     plain = np.where(mask, values.dtype.type(0), np.ma.getdata(values))
     return plain, np.asarray(~(mask if mask.ndim == 2 else mask.any(axis=2)))
@@ -272,7 +272,7 @@ def convert_to_stored_type(
         used = values if valid.all() else values[valid]
         if used.size and used.min() >= 0 and used.max() <= 65535:
             return values.astype(np.uint8 if used.max() <= 255 else np.uint16), everywhere
-    # What float32 cannot hold becomes infinite, which stands for no data.
+    # Values beyond float32 become infinite, which stands for no data.
     with np.errstate(over="ignore"):
         floats = values.astype(np.float32)
     is_number = ~np.isnan(floats)

@@ -145,7 +145,7 @@ def run_in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> lis
     [3, 2, 1]
     """
     listed = list(items)
-    # To start threads takes longer than to do most single pieces of work.
+    # A single piece of work is done sooner than a thread is started.
     if len(listed) < 2:
         return _run_in_sequence(work, listed)
     with start_threads() as run_each:

@@ -146,7 +146,7 @@ _RULES: tuple[tuple[Callable[[bytes], object], FileKind], ...] = (
     (lambda head: head[128:132] == b"DICM", FileKind("DICOM")),
     (re.compile(rb"\s*(<\?xml[^>]*>\s*)?<VRTDataset").match, FileKind("a virtual raster (VRT)", raster=True)),
 )
-# What is no image, as people call it, and what to do about it: for messages alone.
+# Files that are no images: their usual names and the remedies, for messages alone.
 _SAVE_FRAMES = "Save its frames as PNG, for example with ffmpeg -i FILM frame%04d.png."
 _SAVE_ARRAY = "Save it as TIFF, or in Python give the array to segment.segment_image."
 _CONTENTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (

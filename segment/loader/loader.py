@@ -38,7 +38,7 @@ __all__ = ["FilePage", "LoadedFile", "count_pages", "load_image", "load_path", "
 
 Decoder = Callable[[BinaryIO, ReadOptions], "Image"]
 
-# What a path can lead to instead of a regular file.
+# Things that a path can lead to instead of a regular file.
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),

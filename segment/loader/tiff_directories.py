@@ -24,7 +24,7 @@ _WANTED = {_SUBFILE_TYPE, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG_VERSION}
 _SENSOR_VALUES = {32803, 34892}
 # Number of bytes and format code of each type of tag that is read.
 _TYPES = {1: (1, "B"), 2: (1, "B"), 3: (2, "H"), 4: (4, "I"), 7: (1, "B"), 13: (4, "I"), 16: (8, "Q"), 18: (8, "Q")}
-# What the RAW files of some makers are called.
+# Names of the RAW files of some makers.
 _MAKERS = (("nikon", "NEF"), ("sony", "ARW"), ("canon", "CR2"), ("pentax", "PEF"), ("ricoh", "PEF"), ("samsung", "SRW"))
 
 Directory = Mapping[int, tuple[int, ...]]

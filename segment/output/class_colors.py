@@ -71,7 +71,7 @@ def choose_palette_colors(
     colors = np.zeros((len(names), 3), dtype=np.uint8)
     is_given = np.zeros(len(names), dtype=bool)
     for key, color in config.palette_colors:
-        # What is not there is a warning of the result.
+        # The result warns of a class that does not exist.
         if label := find_label(key, names):
             colors[label - 1], is_given[label - 1] = parse_hex_color(color), True
     if config.palette == "seed" and len(names):

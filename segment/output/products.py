@@ -23,8 +23,8 @@ __all__ = ["encode_product", "save_products", "save_sheet"]
 MIN_PIECE = 2**20  # characters of text that are written at once
 MAX_THREADS = 2  # files that are made at the same time: each may need a map of the whole image
 MIN_SHARED_PIXELS = 2**18  # of an image: of a smaller one, to start threads and load their fonts takes longer
-# Of more classes files are made one after the other: all products of a megapixel of noise in 16 and 128 classes took
-# 371 and 409 MB in pairs, and take 302 and 299 MB one by one; those of 8 classes take 298 MB in pairs.
+# With more classes, files are made one by one, to save memory. All products of a megapixel of noise in 16 and 128
+# classes took 371 and 409 MB in pairs, and take 302 and 299 MB one by one; those of 8 classes take 298 MB in pairs.
 MAX_SHARED_CLASSES = 8
 
 

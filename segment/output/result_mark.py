@@ -12,7 +12,7 @@ _MARK_BYTES = MARK.encode("ascii")
 _HEAD_BYTES = 4096  # at the beginning of a PNG or a JPEG, where its mark is: before anything large
 _MAX_TAGS = 4096  # of a TIFF that are read
 
-# Of the TIFF format: the number of the tag "Software", and the type of its value.
+# TIFF: the number of the tag "Software", and the type of its value.
 _SOFTWARE, _ASCII = 305, 2
 
 

@@ -67,7 +67,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     unit = result.classes[0].unit if result.classes else ""
     nothing = ClassRow(0, 0, 0.0, (), area=0.0 if unit else None, unit=unit)
     names = (*reference.names, *make_default_names(n_classes)[reference.n_classes :])[:n_classes]
-    # What the settings say of classes by their names counts for the names of the reference.
+    # Settings name classes as the reference does.
     before = warn_of_absent_classes(result.config, result.names)
     warnings = [text for text in result.warnings if text not in before]
     warnings += warn_of_absent_classes(result.config, names)
@@ -82,7 +82,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
         color_model=reference,
         absent=tuple(absent),
         warnings=(*warnings, *_warn_of_absent(absent, new, names)),
-        # No command for one image alone numbers its classes like those of another.
+        # No command for a single image numbers its classes like those of another.
         provenance=replace(result.provenance, command=()),
     )
 

@@ -124,7 +124,7 @@ def make_interest_rows(
     """
     pixels = sums[0].astype(np.int64)
     means = np.moveaxis(sums[2:] / np.maximum(sums[0], 1), 0, -1)
-    # What counts in the whole image counts in each region.
+    # Classes that count in the whole image count in each region.
     counted = np.where([math.isnan(row.share) for row in classes], 0, pixels)
     labeled = np.maximum(counted.sum(axis=1), 1).tolist()
     groups = np.array([row.group for row in classes], dtype=object)

@@ -277,7 +277,7 @@ def _read_pixels(stored: StoredLabels, image: Source | None, labels: object, con
         return Image(np.zeros(shape, np.uint8), valid, 0, 255, georeference=stored.georeference, file_name=name)
     is_file = isinstance(image, (str, PathLike, IOBase))
     whole = load_source(image, config if is_file else replace(config, page=1, bands="", pixel_size=""))
-    # Somebody may give the part of the image that was segmented.
+    # The image may be the part that was segmented.
     is_part = config.crop == stored.reading.get("crop") and (whole.height, whole.width) == shape
     crop, size = "" if is_part else config.crop, "" if config.pixel_size == "dpi" else config.pixel_size
     read = read_image(whole, replace(config, page=1, bands="", crop=crop, pixel_size=size))

@@ -23,13 +23,12 @@ __all__ = [
     "warn_of_kept_coordinates",
 ]
 
-# Of the pixels, in points, by which clean-up may move a class without a word; and the shares of its regions and of its
-# pixels that it may lose, if it has enough regions that a share says something. Regions alone would be told on nearly
-# every photograph, whose texture has many that are small.
-MAX_SHARE_MOVE = 1.0
-MAX_REGION_LOSS = 0.2
-MAX_PIXEL_LOSS = 0.1
-MIN_TOLD_REGIONS = 5
+# Clean-up may change a class by so much without a warning. Lost regions alone are no reason for one: nearly every
+# photograph loses many small ones of its texture.
+MAX_SHARE_MOVE = 1.0  # percentage points of the image
+MAX_REGION_LOSS = 0.2  # share of the regions of a class
+MAX_PIXEL_LOSS = 0.1  # share of its pixels
+MIN_TOLD_REGIONS = 5  # with fewer regions their share says nothing
 MAX_TOLD_CLASSES = 6  # that a warning lists
 
 

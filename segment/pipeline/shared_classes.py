@@ -84,7 +84,7 @@ def fit_classes(
     >>> fit_classes([monday, tuesday], k=2).names
     ('class 1', 'class 2')
     """
-    # Of a path the letters would be taken for images, of an array its rows.
+    # The letters of a path, or the rows of an array, would be taken for images.
     if isinstance(sources, (str, PathLike, np.ndarray, Image)) or hasattr(sources, "read"):
         kind = type(sources).__name__
         raise SettingsError(f"sources: several images; got {kind}. Give a list, such as [image], or list(stack).")

@@ -39,7 +39,7 @@ LUMA = np.array([0.2125, 0.7154, 0.0721])
 # The bilateral filter takes differences beyond this share of the range from black to white for edges.
 _EDGE_SHARE = 0.1
 
-# Of the filters, in pixels: shorter radii change nothing that can be seen.
+# Least radius of a filter, in pixels: shorter ones change nothing that can be seen.
 _MIN_RADIUS = 0.5
 
 

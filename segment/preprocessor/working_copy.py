@@ -70,7 +70,7 @@ def compute_working_shape(height: int, width: int, max_pixels: int | None = None
     longer, area = max(height, width), height * width
     pixels = WORKING_PIXELS if max_pixels is None else max_pixels
     if max_pixels is None and is_field_fine((height, width)):
-        # Of a gigapixel, WORKING_PIXELS are 44 pixels wide: the classes of all that is narrower would be mixed in them.
+        # A gigapixel would have WORKING_PIXELS that are 44 pixels wide, which mix the classes of all narrower areas.
         pixels = round(pixels * math.sqrt(area / pixels) / MAX_FIELD_STEP)
     # A line of pixels gets no thinner by shrinking, so its length is limited too.
     return compute_shrunk_shape(height, width, max(1, min(pixels, round(longer * min(1.0, math.sqrt(pixels / area))))))

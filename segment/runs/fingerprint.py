@@ -75,7 +75,7 @@ def compute_fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerp
         if not stat.S_ISREG(path.stat().st_mode):  # never opened: a pipe could block, a device could do anything
             return None
         with path.open("rb") as file:
-            # Of the file that was opened: the name may lead to another one by now.
+            # The status of the open file: its name may lead to another file by now.
             status = os.fstat(file.fileno())
             size, modified = status.st_size, _find_last_change(status)
             if known is not None and (known.bytes, known.modified) == (size, modified):

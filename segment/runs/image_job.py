@@ -159,7 +159,7 @@ def compare_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]
     """
     from segment.pipeline.comparison import compare_image
 
-    # What is saved is for this function to decide: the picture, and perhaps the settings.
+    # The setting `save` is followed here: the picture, and perhaps the settings.
     found = compare_image(job.source, replace(config, save=SegmentConfig.save), on_stage=on_stage)
     on_stage(Stage.WRITE)
     picture = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
@@ -243,6 +243,6 @@ def _describe_failure(error: Exception, job: Job) -> str:
         return f"{printable_path(job.source)}: {describe_fault(error)}"
     text = str(error)
     names = tuple(printable_path(path) for path in (job.source, *job.more_bands))
-    # Of many images, one may have other bands than a setting is for.
+    # A setting may fit the bands of all images but this one.
     is_nameless = isinstance(error, (ImageError, SettingsError)) and not text.startswith(names)
     return f"{names[0]}: {text}" if is_nameless else text

@@ -66,7 +66,7 @@ def segment_job_pages(
         for path in (path for outcome in outcomes for path in outcome.paths):
             path.unlink(missing_ok=True)
         raise
-    # What was noted of the pages as they were fitted is noted of them again as they are labeled.
+    # Notes on single pages come again when the pages are labeled; only those on all pages are kept here.
     file = printable_path(job.source)
     of_all = tuple(note for note in notes if not note.startswith((f"{file}: ", f"{file}, page ")))
     combined = _combine_outcomes(outcomes)

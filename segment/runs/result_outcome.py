@@ -48,7 +48,7 @@ def describe_result(
     return Outcome(
         job,
         tuple(paths),
-        # Of a class without counterpart nothing is known, which is not 0.
+        # The area of a class without counterpart is unknown, which is not 0.
         tuple(replace(row, area=None) if row.label in result.absent else row for row in result.classes),
         list_colors(result.colors),
         changed=result.changed,

@@ -111,7 +111,7 @@ def choose_shrinkage(
     if tighter.gain > _MIN_TIGHTER_GAIN:
         models += fit_shrunk_mixtures(tighter, _SHRINKAGES[:1], covariance_type=covariance_type, init=init)
     candidates = [ClassMixture(model, group_components(model, data.cells, n_classes)) for model in models]
-    # Of very many images, some spread over all of them are enough.
+    # A few of many images are enough, spread over all of them.
     chosen_images = images[:: math.ceil(len(images) / _MAX_COPIES)]
     cuts = np.zeros(len(candidates))
     for image in chosen_images:

@@ -177,7 +177,7 @@ class Api:
     async def _send_products(self, request: Request, image: StoredImage, config: SegmentConfig, model: str) -> Response:
         """Send the files of a result."""
         files, warnings = await self._work(request, image, image_work.make_products, config, model)
-        # What was drawn is a file of the command, too; it goes with several files.
+        # The command needs the files that were drawn too: they go with several files.
         drawn = [name for name in (config.mask, config.roi) if is_stored(image, name)]
         if len(files) > 1:
             files |= {name: (image.folder / name).read_bytes() for name in drawn}

@@ -96,7 +96,7 @@ class _ImageCaches:
         self.fits, self.results = LruCache(16), LruCache(8)
 
 
-# Of this process, by their paths and times. A photograph of 12 megapixels takes 50 MB, all else of it less than 20.
+# The caches of this process, by path and time. The pixels of 12 megapixels take 50 MB, all else less than 20.
 _CACHES = LruCache(4)
 
 
@@ -184,7 +184,7 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     # The fits with all but the smoothness the same; the last one is at hand for a quick answer.
     any_smoothness = replace(config, smoothness=1.0) if config.spatial == "field" else config
     fits = caches.fits.get(_make_key(any_smoothness, _FIT), lambda: LruCache(MAX_FITS))
-    # To choose the number of classes takes longer than all else, so there is no quick answer for `auto`.
+    # The choice of the number of classes takes longer than all else, so there is no quick answer for `auto`.
     if quick and fit_key not in fits and config.k != "auto" and choose_spatial_type(config) is PixelField:
         similar = fits.newest or _fit_colors(prepared, config)
         near = _label(image, prepared, screen, similar, config, quick=True)
@@ -263,7 +263,7 @@ def _segment_in_full(
     source: Path, image: Image, config: SegmentConfig, model: str
 ) -> Segmentation | RegionSegmentation:
     """Segment the whole image, as the command does."""
-    # What counts of the image was chosen when it was read.
+    # The pixels that count were chosen when the image was read.
     chosen = replace(config, crop="", nodata="", mask="", roi="", page=1, bands="")
     loaded = LoadedFile(str(source), image, 0.0)
     if config.regions != 0:

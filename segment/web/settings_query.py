@@ -16,11 +16,11 @@ from segment.core.errors import SettingsError
 
 __all__ = ["PARAMETERS", "describe_settings", "make_plain", "read_settings"]
 
-# What a query may hold beside the settings.
+# Other parameters of a query.
 PARAMETERS = frozenset({"token", "image", "model", "mask_id", "roi_id", "size", "quick", "file", "x", "y"})
 # The server writes into folders of its own; other paths of a client are never opened.
 _NOT_OFFERED = frozenset({"overwrite", "mask"})
-# What to do instead, where it is not to post a picture.
+# The remedy where it is not to post a picture.
 _PATH_REMEDIES = {"overwrite": "Leave it out", "palette": "Give the colors, such as sky=#4477aa,2=#228833"}
 _FLAGS = {"true": True, "1": True, "on": True, "": True, "false": False, "0": False, "off": False}
 

@@ -273,7 +273,7 @@ def _build_transform(profile: bytes, mode: str) -> ImageCmsTransform:
     from PIL import ImageCms
 
     source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-    # What photo editors do by default: colors that both have stay, and black becomes black.
+    # The default of photo editors: colors that both have stay, and black becomes black.
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
     return ImageCms.buildTransform(source, target, mode, "RGB", renderingIntent=intent, flags=flags)
 

@@ -35,8 +35,7 @@ __all__ = [
 # No encoder writes as many: a scan costs the decoder a pass over the whole image, however empty it is.
 MAX_SCANS = 256
 MAX_HEADER_BYTES = 2**25  # of all segments before the first scan, such as Exif and color profiles
-# Of all segments, and of those with Exif, which Pillow joins one by one; and of bytes between two segments, of which
-# Pillow reads each by itself.
+# Limits of what takes Pillow long: it joins segments with Exif one by one, and reads bytes between segments singly.
 MAX_SEGMENTS, MAX_EXIF_BYTES, MAX_FILL_BYTES = 8192, 2**20, 2**16
 MAX_FILE_BYTES = 2**30
 _CHUNK_BYTES = 2**20
@@ -55,7 +54,7 @@ _JPEG_LS = 0xF7  # the frame of another format
 _SEGMENTS = {*range(0xC0, 0xD0), *range(0xDB, 0xFF)}
 _METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
 _HOLE_BYTES = 512  # zeros in a row that only an even area has in coded data
-# What the last row holds before it is decoded.
+# Content of the last row before it is decoded.
 _ROW_SEED = 20_260_101
 
 

@@ -35,7 +35,7 @@ __all__ = ["count_planes", "decode_plane", "may_be_stack"]
 _DESCRIPTIONS = (b"ImageJ=", b"<?xml", b"<OME")
 # tifffile writes the shape first, and its older versions the axes.
 _DESCRIPTIONS_OF_PAGES = (b'{"shape"', b'{"axes"', b"shape=")
-# What messages call an axis.
+# Names of axes in messages.
 _NAMES = {"Z": "depth", "T": "time"}
 # A stack has at most this many bands: more would be the axis of something else.
 _MAX_BANDS = 4096

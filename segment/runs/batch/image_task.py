@@ -76,7 +76,7 @@ def run_image_task(task: ImageTask, *, config: SegmentConfig, classes: ClassSour
         before = compute_fingerprint(job.source)
     after = compute_fingerprint(job.source, before)
     if before and after and before.sha256 != after.sha256:
-        # What was read may be half of the old and half of the new file.
+        # The result may be made of half of the old and half of the new file.
         for path in outcome.paths:
             path.unlink(missing_ok=True)
         error = (

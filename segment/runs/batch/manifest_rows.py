@@ -45,7 +45,7 @@ MODEL_FILES = "/"  # the name of the journal's row for files that belong to no i
 
 Row = dict[str, Any]
 
-# What a row of an image that is done or has failed holds at least, of what is read again.
+# The items that a later run reads of the row of an image that is done or has failed.
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "status": str,
     "settings": str,

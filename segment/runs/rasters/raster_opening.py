@@ -133,7 +133,7 @@ def identify_driver(name: str) -> str:
         return "ENVI"
     if head.startswith(b"ENVI"):
         raise ImageError(f"{shown}: a raster is the file of the pixels; got an ENVI header. Name the file beside it.")
-    # What the other command cannot read either is not sent there.
+    # 'segment run' is named only for files that it reads.
     cure = "Give it to 'segment run'." if kind is not None and kind.is_readable else "Convert it to a TIFF."
     raise ImageError(f"{shown}: a raster is {_FORMATS}; got {content}. {cure}")
 

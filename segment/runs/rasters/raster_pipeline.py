@@ -241,7 +241,7 @@ def _fit_classes(run: RasterRun) -> RasterClasses:
     make_block = partial(make_copy_block, run.raster, config=run.config)
     copy, n_valid, colors = assemble_copy(run.raster, run.map_tiles(make_block, RasterStage.MAKE_COPY, blocks))
     is_small = copy.valid.shape == (run.raster.height, run.raster.width)
-    # Of few colors an average is another one.
+    # The averages of few colors are other colors.
     has_few = not is_small and colors is not None and len(colors) <= limit_few_colors(run.config)
     if not has_few and not is_scattered(copy, n_valid):
         return _fit_with_field(run, copy)

@@ -133,7 +133,7 @@ class TileSelection:
             counted &= ~find_nodata(samples, self.nodata)
         if not self.mask and not self.names:
             return counted
-        # Of a smaller copy the pixel in the middle of each of its pixels is asked for.
+        # In a smaller copy the middle of each pixel decides.
         rows, columns = (
             ((np.arange(n) + 0.5) * size / n).astype(np.intp)
             for n, size in zip(samples.shape[:2], (window.height, window.width), strict=True)
@@ -255,7 +255,7 @@ def find_set(values: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.bool_
     """
     is_set = values != 0
     if values.dtype.kind in "if":
-        # What the loader takes for no data in the whole file; NaN is not less than anything.
+        # The values that the loader takes for no data; NaN is never less than a number.
         is_set &= (np.abs(values) < MAX_FLOAT_VALUE) & ~np.isin(values, list(NODATA_VALUES))
     return np.asarray(is_set.any(axis=0) & valid)
 

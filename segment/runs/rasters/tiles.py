@@ -136,6 +136,6 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, t
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            # Whoever takes the results has stopped, or an item has failed.
+            # The caller has stopped taking results, or an item has failed.
             for future in waiting:
                 future.cancel()

@@ -43,7 +43,7 @@ class LabelWriter:
 
     def __init__(self, file: BinaryIO, shape: tuple[int, int]) -> None:
         self._file = file
-        # Of each block of each level: its first byte in the file, and how many there are; 0 while it is not written.
+        # First byte and number of bytes of each block of each level; 0 while it is not written.
         self._places = [
             np.zeros((2, *(-(-len(side) // BLOCK_SIDE) for side in sides)), dtype=np.int64)
             for sides in list_levels(*shape)

@@ -64,7 +64,7 @@ def divide_regions(hierarchy: RegionHierarchy, n_regions: int) -> RegionHierarch
     first_piece = (1 + np.searchsorted(region, np.arange(-1, hierarchy.n_fine))).astype(np.int32)
     divided: Labels = np.where((labels > 0) & ~is_main, first_piece[labels], number[pieces]).astype(np.int32)
     merges, node = _merge_pieces(divided, region)
-    # Of each node of the hierarchy the number of the same region here: merges come after those of pieces.
+    # The number here of each node of the hierarchy; its merges come after those of the pieces.
     node = np.concatenate([node, len(region) + len(merges) + np.arange(len(hierarchy.merges))])
     costs = np.concatenate([np.zeros(len(merges)), hierarchy.costs])
     return RegionHierarchy(divided, np.concatenate([merges, node[hierarchy.merges]]), costs, hierarchy.level)
