@@ -29,7 +29,7 @@ from segment.pipeline.pipeline import segment_image
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source
 from segment.pipeline.result import Segmentation
-from segment.pipeline.result_views import SheetViews
+from segment.pipeline.sheet_views import SheetViews
 from segment.preprocessor.preprocessor import enlarge
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture

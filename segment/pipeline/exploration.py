@@ -20,7 +20,7 @@ from segment.pipeline.pipeline import segment_image
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source, get_source_path, read_image
 from segment.pipeline.result import Segmentation
-from segment.pipeline.result_views import SheetViews
+from segment.pipeline.sheet_views import SheetViews
 
 __all__ = ["DEFAULT_RANGE", "Exploration", "explore"]
 

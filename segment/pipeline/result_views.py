@@ -16,13 +16,12 @@ from typing import Any, BinaryIO, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.output_loader import load_output
 
-__all__ = ["ClassMasks", "LabelViews", "ResultViews", "SheetViews", "list_shares"]
+__all__ = ["ClassMasks", "LabelViews", "ResultViews", "list_shares"]
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -318,55 +317,6 @@ class ResultViews(LabelViews):
         """
         draw = load_output("pictures.overlays").cut_out_class
         return cast(Picture, draw(self.image, self.label_image, self.find_label(label)))
-
-
-class SheetViews:
-    """What several segmentations of an image show of themselves: one sheet with all of them."""
-
-    product: str
-    """What the sheet shows: the end of the name of its file."""
-
-    @property
-    def config(self) -> SegmentConfig:
-        """The settings of all segmentations."""
-        raise NotImplementedError
-
-    def panel(self) -> Picture:
-        """Draw the sheet."""
-        raise NotImplementedError
-
-    def save(
-        self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png", overwrite: bool = False
-    ) -> list[Path]:
-        """Write the sheet into a folder, as ``STEM_compared`` or ``STEM_explored`` and the suffix.
-
-        Parameters
-        ----------
-        folder : path
-            Made if it is not there.
-        stem : str
-            What the file name begins with.
-        suffix : {".png", ".jpg"}
-            Format of the sheet.
-        overwrite : bool, default False
-            Replace the file if it exists, also where `overwrite` is not among the settings.
-
-        Returns
-        -------
-        list of Path
-            The file that was written.
-
-        Raises
-        ------
-        OutputError
-            If the file exists and is not to be replaced, or cannot be written. Nothing is left behind then.
-        """
-        save = load_output("products").save_sheet
-        return cast("list[Path]", save(self, folder, stem=stem, suffix=suffix, overwrite=overwrite))
-
-    def _repr_png_(self) -> bytes:
-        """Draw itself in a notebook."""
-        return cast(bytes, load_output("notebook").encode_notebook_png(self))
 
 
 def list_shares(names: Sequence[str], classes: Sequence[ClassRow]) -> str:
