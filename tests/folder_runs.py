@@ -63,6 +63,13 @@ def run_batch(output: str, *more: str) -> int:
     return run_main("batch", "in", "-o", output, *ARGUMENTS, *more)
 
 
+def touch(root: Path, *names: str) -> None:
+    """Write files that are no images."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+
+
 def write_hook(folder: Path) -> str:
     """Write the hook into a folder, and return the PYTHONPATH with which processes load it."""
     (folder / "sitecustomize.py").write_text(HOOK)

@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from folder_runs import touch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,12 +16,6 @@ from segment.core.errors import SettingsError
 from segment.runs.job import Job, plan_jobs
 
 CONFIG = SegmentConfig(k=2)
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"x")
 
 
 def list_names(jobs: list[Job], config: SegmentConfig = CONFIG) -> list[list[str]]:

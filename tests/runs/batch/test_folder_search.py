@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from folder_runs import touch
 from PIL import Image as PilImage
 
 from segment.config.config import SegmentConfig
@@ -30,12 +31,6 @@ def png() -> bytes:
     stream = io.BytesIO()
     PilImage.new("L", (3, 2)).save(stream, "PNG")
     return stream.getvalue()
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"x")
 
 
 def find_names(folder: Path, **options: Any) -> list[str]:

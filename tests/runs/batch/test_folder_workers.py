@@ -14,6 +14,7 @@ from folder_runs import (
     needs_proc,
     read_manifest_without_times,
     ring_if_slow,
+    run_batch,
     run_main,
     start_batch,
     wait_for_end,
@@ -27,10 +28,6 @@ from segment.runs.workers.lost_tasks import TaskLost
 from segment.runs.workers.processes import ProcessWorkers
 
 ARGUMENTS = ("-k", "2", "--n-init", "2", "--save", "labels")
-
-
-def run_batch(output: str, *more: str) -> int:
-    return run_main("batch", "in", "-o", output, *ARGUMENTS, *more)
 
 
 def test_the_cluster_is_used_where_there_is_one(cluster: Cluster) -> None:
