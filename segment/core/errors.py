@@ -16,6 +16,7 @@ __all__ = [
     "SettingsError",
     "describe_fault",
     "describe_os_error",
+    "format_percent",
     "get_write_remedy",
     "lacks_memory",
     "pluralize",
@@ -282,6 +283,27 @@ def pluralize(n: int, noun: str) -> str:
     ('1 image', '2 images', '3 classes')
     """
     return f"{n} {noun}" if n == 1 else f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
+
+
+def format_percent(part: int, total: int) -> str:
+    """Write a share in percent, with two digits.
+
+    Parameters
+    ----------
+    part, total : int
+        Numbers of pixels.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> format_percent(600, 81920), format_percent(3, 3), format_percent(1, 10**7)
+    ('0.73 %', '100 %', '1e-05 %')
+    """
+    percent = 100 * part / max(1, total)
+    return f"{percent:.3g} %" if percent >= 10 else f"{percent:.2g} %"
 
 
 def printable_path(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *, limit: int = 160) -> str:

@@ -7,7 +7,6 @@ that an image in memory and a raster that is read tile by tile have the same bla
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,13 +16,9 @@ __all__ = [
     "HIGH_HINT_VALUES",
     "HIGH_NODATA_VALUES",
     "MAX_FLOAT_VALUE",
-    "MIN_HINT_SHARE",
     "FloatRange",
-    "NodataNote",
-    "describe_possible_nodata",
     "find_bin",
     "find_float_range",
-    "format_share",
     "get_lower_edge",
 ]
 
@@ -39,7 +34,6 @@ CHUNK_VALUES = 1 << 20
 # bits, as float32 has them, and usual fills of climate data; it may do so where it is one of the others.
 HIGH_NODATA_VALUES = frozenset(float(np.float32(value)) for value in (2**31, 2**32, 2**63, 2**64, 1e15, 1e20))
 HIGH_HINT_VALUES = frozenset({9999.0, 32767.0, 65535.0, 99999.0, 999999.0})
-MIN_HINT_SHARE = 0.001  # of the pixels, whose value may stand for no data: fewer do no harm
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,47 +122,6 @@ class FloatRange:
         counts = self.counts.copy()
         counts[find_bin(self.high)] -= self.n_high
         return replace(self, counts=counts, high=self.below, below=math.nan, n_high=0, n_high_pixels=0)
-
-
-class NodataNote(str):
-    """Note of a value that stands for no data, or may do so; it is left out where the user names that value.
-
-    Parameters
-    ----------
-    text : str
-        A sentence without its period.
-    values : sequence of float
-        The value in each band, or one for all.
-
-    Attributes
-    ----------
-    values : tuple of float
-        One where all bands have the same.
-    """
-
-    values: tuple[float, ...]
-
-    def __new__(cls, text: str, values: Sequence[float]) -> NodataNote:
-        note = super().__new__(cls, text)
-        note.values = tuple(values) if len(set(values)) > 1 else tuple(values[:1])
-        return note
-
-    def __reduce__(self) -> tuple[type[NodataNote], tuple[str, tuple[float, ...]]]:
-        return NodataNote, (str(self), self.values)
-
-    def is_about(self, values: Sequence[float]) -> bool:
-        """Return whether the note is of a value.
-
-        Parameters
-        ----------
-        values : sequence of float
-            In each band, or one for all.
-
-        Returns
-        -------
-        bool
-        """
-        return self.values == NodataNote("", values).values
 
 
 def find_float_range(pixels: NDArray[np.float32]) -> FloatRange:
@@ -275,50 +228,3 @@ def get_lower_edge(index: int) -> float:
     key = index << (32 - _BIN_BITS)
     bits = key ^ (1 << 31) if key >> 31 else ~key & 0xFFFFFFFF
     return float(np.array([bits], dtype=np.uint32).view(np.float32)[0])
-
-
-def describe_possible_nodata(value: float, n: int, n_pixels: int) -> NodataNote:
-    """Write a note that a value, which lies far above all others, may stand for no data.
-
-    Parameters
-    ----------
-    value : float
-    n, n_pixels : int
-        How many pixels have it, of how many.
-
-    Returns
-    -------
-    NodataNote
-
-    Examples
-    --------
-    >>> describe_possible_nodata(9999.0, 3, 12)
-    '25 % of the pixels have the value 9999, far above all others; if it stands for no data, give --nodata 9999'
-    """
-    text = f"{value:.10g}"
-    return NodataNote(
-        f"{format_share(n, n_pixels)} of the pixels have the value {text}, far above all others; if it stands for no "
-        f"data, give --nodata {text}",
-        (value,),
-    )
-
-
-def format_share(part: int, total: int) -> str:
-    """Write a share in percent, with two digits.
-
-    Parameters
-    ----------
-    part, total : int
-        Numbers of pixels.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> format_share(600, 81920), format_share(3, 3), format_share(1, 10**7)
-    ('0.73 %', '100 %', '1e-05 %')
-    """
-    percent = 100 * part / max(1, total)
-    return f"{percent:.3g} %" if percent >= 10 else f"{percent:.2g} %"

@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.errors import format_percent
 from segment.core.float_range import (
     HIGH_HINT_VALUES,
     HIGH_NODATA_VALUES,
     MAX_FLOAT_VALUE,
-    MIN_HINT_SHARE,
     FloatRange,
-    NodataNote,
-    describe_possible_nodata,
     find_bin,
-    format_share,
     get_lower_edge,
 )
+from segment.core.nodata_notes import MIN_HINT_SHARE, NodataNote, describe_possible_nodata
 
 __all__ = [
     "MIN_FULL_LIGHT",
@@ -114,7 +112,7 @@ def choose_float_scale(found: FloatRange) -> FloatScale:
     """
     notes: tuple[str, ...] = ()
     if found.n_beyond:
-        share = format_share(found.n_beyond, found.n_pixels)
+        share = format_percent(found.n_beyond, found.n_pixels)
         notes += (f"{share} of the pixels have values beyond {MAX_FLOAT_VALUE:g}, which stand for no data",)
     low_nodata = high_nodata = math.nan
     # The largest value first: beside it a small one such as -9999 would not seem far from the others.
@@ -177,7 +175,7 @@ def describe_lost_steps(dtype: np.dtype[Any], black: float, white: float) -> tup
 
 def _describe_nodata(found: FloatRange, value: float, n: int, n_pixels: int, where: str) -> str:
     """Write a note on a value that stands for no data; how many values and pixels have it."""
-    share = format_share(n_pixels, found.n_pixels)
+    share = format_percent(n_pixels, found.n_pixels)
     note = f"{share} of the pixels have the value {value:g}, far {where} all others: it stands for no data"
     return NodataNote(note, (value,)) if n == found.n_bands * n_pixels else note
 

@@ -9,8 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segment.core.errors import ImageError, SettingsError
-from segment.core.float_range import format_share
+from segment.core.errors import ImageError, SettingsError, format_percent
 
 __all__ = [
     "check_mask",
@@ -120,7 +119,7 @@ def describe_transparent(opaque: NDArray[np.bool_]) -> tuple[str, ...]:
         n = 0 if opaque[0, 0] else opaque.size
     else:
         n = opaque.size - int(np.count_nonzero(opaque))
-    return (f"{format_share(n, opaque.size)} of the pixels are transparent: they get no label",) if n else ()
+    return (f"{format_percent(n, opaque.size)} of the pixels are transparent: they get no label",) if n else ()
 
 
 def is_pillow_picture(value: object) -> bool:

@@ -9,14 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.float_range import (
-    MAX_FLOAT_VALUE,
-    MIN_HINT_SHARE,
-    NodataNote,
-    describe_possible_nodata,
-    find_float_range,
-)
+from segment.core.float_range import MAX_FLOAT_VALUE, find_float_range
 from segment.core.float_scale import MIN_FULL_LIGHT, ScaleNote, are_shares, choose_float_scale
+from segment.core.nodata_notes import MIN_HINT_SHARE, NodataNote, describe_possible_nodata
 
 __all__ = ["FULL_VALUES", "HIGH_SHARE", "FullPixels", "count_full_pixels", "infer_scale", "infer_scale_of_pixels"]
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import ImageError, describe_os_error, printable_path
-from segment.core.float_range import format_share
+from segment.core.errors import ImageError, describe_os_error, format_percent, printable_path
 from segment.core.georeference import NOWHERE, Georeference
 from segment.core.interest import RegionsOfInterest
 from segment.loader.decoders.frame_count import iterate_webp_chunks
@@ -27,7 +24,6 @@ __all__ = [
     "PolygonFile",
     "count_values",
     "describe_mask",
-    "find_stem_file",
     "read_head",
     "read_interest",
     "read_mask",
@@ -76,67 +72,6 @@ class LabelFile:
     interest: RegionsOfInterest
     georeference: Georeference = NOWHERE
     notes: tuple[str, ...] = ()
-
-
-def find_stem_file(path: str, image: str) -> str:
-    """Find the mask of an image: the path itself, or in a folder the file with the name of the image.
-
-    Parameters
-    ----------
-    path : str
-        A file or a folder.
-    image : str
-        Path or file name of the image. Of its folders those that are in the folder of masks too are followed, so that
-        ``photographs/june/sea.jpg`` has the mask ``masks/june/sea.png`` rather than ``masks/sea.png``.
-
-    Returns
-    -------
-    str
-        The file.
-
-    Raises
-    ------
-    ImageError
-        If the folder has no file of this name, or several.
-    """
-    if not os.path.isdir(path):  # noqa: PTH112  a path may hold any bytes
-        return path
-    folder = printable_path(path)
-    stem = Path(image).stem
-    if not stem:
-        raise ImageError(f"{folder}: a folder of masks needs the name of an image; got none. Name one file.")
-    parents = Path(os.path.abspath(image)).parent.parts[1:]  # noqa: PTH100
-    # The longest part of the image's own path that the folder of masks has too.
-    for skipped in range(len(parents) + 1):
-        found = _list_stems(os.path.join(path, *parents[skipped:])).get(stem, ())  # noqa: PTH118
-        if len(found) > 1:
-            names = ", ".join(printable_path(Path(name).name) for name in found)
-            raise ImageError(f"{folder}: one file for each image; got {names}. Leave one of them.")
-        if found:
-            return found[0]
-    raise ImageError(
-        f"{folder}: a folder of masks has one for each image; got none named {printable_path(stem)}. Add it there."
-    )
-
-
-def _list_stems(folder: str) -> dict[str, tuple[str, ...]]:
-    """List the files of a folder by their names without suffixes; empty if there is no such folder."""
-    try:
-        return _list_unchanged_stems(folder, os.stat(folder).st_mtime_ns)  # noqa: PTH116
-    except (OSError, ValueError):
-        return {}
-
-
-@lru_cache(maxsize=8)
-def _list_unchanged_stems(folder: str, modified: int) -> dict[str, tuple[str, ...]]:  # noqa: ARG001  part of the key
-    """List the files of a folder as it was at some time; once for all images of a run."""
-    stems: dict[str, tuple[str, ...]] = {}
-    with os.scandir(folder) as entries:
-        files = sorted(entry.path for entry in entries if entry.is_file() and not entry.name.startswith("."))
-    for file in files:
-        stem = Path(file).stem
-        stems[stem] = (*stems.get(stem, ()), file)
-    return stems
 
 
 @dataclass(frozen=True)
@@ -260,7 +195,7 @@ def describe_mask(path: str, histogram: NDArray[np.int64], *, is_full: bool) -> 
     is_soft = np.count_nonzero(counts) > MAX_HARD_VALUES and n_middle <= MAX_MIDDLE * n_high
     if full >= LOSSY_THRESHOLD and is_soft and n_low >= MIN_LOW_SHARE * n:
         notes += (
-            f"{format_share(n_low, n)} of the pixels that {printable_path(path)} counts have less than half of its "
+            f"{format_percent(n_low, n)} of the pixels that {printable_path(path)} counts have less than half of its "
             "largest value: save it with 0 and 1",
         )
     if is_full:

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.config.text_forms import is_path
 from segment.core.errors import DependencyError, ImageError, SettingsError, pluralize, printable_path
-from segment.core.float_range import NodataNote
 from segment.core.georeference import Georeference
 from segment.core.image import Image
 from segment.core.interest import RegionsOfInterest
+from segment.core.nodata_notes import NodataNote
 from segment.core.pixel_arrays import convert_selection
-from segment.loader.mask_files import FIRST_PAGE, PageOfImage, find_stem_file, read_interest, read_mask
+from segment.loader.mask_files import FIRST_PAGE, PageOfImage, read_interest, read_mask
 from segment.loader.polygon_files import PolygonFile
 from segment.loader.polygon_places import describe_overhang, locate_polygons
+from segment.loader.stem_files import find_stem_file
 from segment.preprocessor.interest import Circle, find_picture_circle, label_polygons, make_circle, make_grid
 from segment.preprocessor.masking import crop, find_flat_border, keep_interest, keep_masked, mask_nodata
 

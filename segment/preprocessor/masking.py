@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from segment.core.color_codes import count_codes, pack_codes, unpack_codes
 from segment.core.errors import ImageError
-from segment.core.float_range import NodataNote
 from segment.core.image import Image
 from segment.core.interest import RegionsOfInterest
+from segment.core.nodata_notes import NodataNote
 from segment.core.opencv import load_cv2
 
 __all__ = [

@@ -11,6 +11,7 @@ from pathlib import Path
 from segment.config.config import SegmentConfig
 from segment.config.text_forms import is_path
 from segment.core.errors import ImageError, SettingsError, printable_path
+from segment.loader.stem_files import find_stem_file
 from segment.runs.fingerprint import Fingerprint, compute_fingerprint
 
 __all__ = ["SelectionHashes", "check_selection_files", "list_selection_paths", "make_selection_absolute"]
@@ -120,8 +121,6 @@ class SelectionHashes:
 
     def _hash_file(self, path: Path, source: Path) -> str:
         """Return the hash of the file for one image; it is read only if it has changed since."""
-        from segment.loader.mask_files import find_stem_file
-
         try:
             file = find_stem_file(os.fspath(path), os.fspath(source))
         except ImageError:

@@ -13,6 +13,7 @@ from segment.core.errors import (
     SettingsError,
     describe_fault,
     describe_os_error,
+    format_percent,
     pluralize,
     printable_path,
 )
@@ -77,6 +78,10 @@ def test_unforeseen_error_is_a_fault_in_one_line() -> None:
 )
 def test_numbers_of_things(n: int, noun: str, words: str) -> None:
     assert pluralize(n, noun) == words
+
+
+def test_percents_have_two_digits() -> None:
+    assert [format_percent(n, 100_000) for n in (1, 732, 99_999)] == ["0.001 %", "0.73 %", "100 %"]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
-
 import numpy as np
 
-from segment.core.float_range import NodataNote, find_float_range, format_share
+from segment.core.float_range import find_float_range
 from segment.core.float_scale import choose_float_scale
 
 
@@ -44,14 +42,3 @@ def test_pixels_count_once_whatever_their_bands():
     pixels = np.concatenate([make_values(-9999.0, 1e38), make_values(-9999.0, 5.0)], axis=1)
     found = find_float_range(pixels)
     assert (found.n_pixels, found.n_low, found.n_low_pixels, found.n_beyond) == (5000, 2, 1, 1)
-
-
-def test_shares_have_two_digits():
-    assert [format_share(n, 100_000) for n in (1, 732, 99_999)] == ["0.001 %", "0.73 %", "100 %"]
-
-
-def test_the_note_of_no_data_goes_through_pickle_with_its_value():
-    note = choose_float_scale(find_float_range(make_values(-9999))).notes[0]
-    found = pickle.loads(pickle.dumps(note))
-    assert isinstance(found, NodataNote)
-    assert (found, found.values) == (note, (-9999,))

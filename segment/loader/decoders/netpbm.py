@@ -13,8 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import ImageError
-from segment.core.float_range import format_share
+from segment.core.errors import ImageError, format_percent
 from segment.core.image import Image
 from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size
 from segment.loader.read_options import ReadOptions
@@ -120,7 +119,7 @@ def _describe_excess(array: NDArray[Any], maximum: int) -> tuple[str, ...]:
     n = 0 if maximum in (255, 65535) else int(np.count_nonzero(array > maximum))
     if n == 0:
         return ()
-    share = format_share(n, array.size)
+    share = format_percent(n, array.size)
     return (
         f"{share} of the values are above the maximal value of the file, {maximum}, and count as that; bytes of 16 "
         "bits may be in the wrong order",

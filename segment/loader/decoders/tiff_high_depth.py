@@ -13,8 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import ImageError
-from segment.core.float_range import format_share
+from segment.core.errors import ImageError, format_percent
 from segment.core.georeference import Georeference
 from segment.core.image import Image
 from segment.loader.decoders.band_scales import GDAL_METADATA, describe_stored_scales
@@ -274,7 +273,7 @@ def describe_masked(unmasked: NDArray[np.bool_]) -> tuple[str, ...]:
     ('50 % of the pixels are masked in the file: they get no label',)
     """
     n = int(np.count_nonzero(~unmasked))
-    return (f"{format_share(n, unmasked.size)} of the pixels are masked in the file: they get no label",) if n else ()
+    return (f"{format_percent(n, unmasked.size)} of the pixels are masked in the file: they get no label",) if n else ()
 
 
 def check_color_space(page: Any) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.core.float_range import format_share
+from segment.core.errors import format_percent
 from segment.core.georeference import Transform
 from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
@@ -267,7 +267,7 @@ def _note_hidden_pixels(raster: Raster, tiles: Sequence[LabeledTile]) -> tuple[s
     n_pixels = raster.height * raster.width
     n_hidden = n_pixels - sum(tile.valid for tile in tiles)
     how = "transparent" if raster.alpha else "masked in the file"
-    return (f"{format_share(n_hidden, n_pixels)} of the pixels are {how}: they get no label",) if n_hidden else ()
+    return (f"{format_percent(n_hidden, n_pixels)} of the pixels are {how}: they get no label",) if n_hidden else ()
 
 
 def _note_empty_regions(raster: Raster, interest: Sequence[InterestRow]) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ from segment.core.georeference import Georeference
 from segment.core.interest import MAX_REGIONS
 from segment.loader.decoders.tiff_high_depth import open_with_tifffile, read_place
 from segment.loader.loader import count_pages
-from segment.loader.mask_files import LabelFile, count_values, describe_mask, find_stem_file, read_interest
+from segment.loader.mask_files import LabelFile, count_values, describe_mask, read_interest
 from segment.loader.polygon_places import describe_overhang, locate_polygons
+from segment.loader.stem_files import find_stem_file
 from segment.pipeline.pixel_selection import describe_circle, describe_other_place, describe_overlap
 from segment.preprocessor.interest import find_picture_circle, label_polygons, make_grid
 from segment.runs.rasters.reader import Raster
