@@ -160,7 +160,7 @@ def explain_likelihoods(outcomes: Sequence[Outcome]) -> str:
     >>> explain_likelihoods([])
     ''
     """
-    tables = [[round(likelihood, 4) for *_, likelihood, _ in outcome.methods] for outcome in outcomes]
+    tables = [[round(row.log_likelihood, 4) for row in outcome.methods] for outcome in outcomes]
     if not any(mixture < max(others) for *others, mixture in filter(None, tables)):
         return ""
     return (
@@ -264,20 +264,20 @@ def _format_interest(interest: Sequence[InterestRow], is_named: bool) -> list[st
 def _format_methods(outcome: Outcome) -> str:
     """Write the table of the methods that are compared."""
     lines = ["  method               seconds    inertia  log-likelihood  agreement"]
-    for name, seconds, inertia, likelihood, agreement in outcome.methods:
-        values = (f"{inertia:.5g}", f"{likelihood:.4f}", f"{agreement:.3f}")
+    for row in outcome.methods:
+        values = (f"{row.inertia:.5g}", f"{row.log_likelihood:.4f}", f"{row.agreement:.3f}")
         # An image without a valid pixel has no such values.
-        shown = values if math.isfinite(inertia) else ("-", "-", "-")
-        lines.append(f"  {name:<19}  {seconds:>7.2f}  {shown[0]:>9}  {shown[1]:>14}  {shown[2]:>9}")
+        shown = values if math.isfinite(row.inertia) else ("-", "-", "-")
+        lines.append(f"  {row.name:<19}  {row.seconds:>7.2f}  {shown[0]:>9}  {shown[1]:>14}  {shown[2]:>9}")
     return "\n".join(lines)
 
 
 def _format_tries(outcome: Outcome) -> str:
     """Write the table of the numbers of classes that were explored."""
     lines = ["  classes   criterion  shares"]
-    for number, value, shares in outcome.tried:
-        shown = f"{value:.6g}" if math.isfinite(value) else "-"
-        lines.append(f"  {number:>7}  {shown:>10}  {' '.join(format_share(share) for share in shares)}")
+    for row in outcome.tried:
+        shown = f"{row.criterion:.6g}" if math.isfinite(row.criterion) else "-"
+        lines.append(f"  {row.k:>7}  {shown:>10}  {' '.join(map(format_share, row.shares))}")
     return "\n".join(lines)
 
 

@@ -19,7 +19,7 @@ from segment.core.stages import Stage
 from segment.runs.class_source import ClassSource
 from segment.runs.config_files import write_config_file
 from segment.runs.job import Job
-from segment.runs.outcome import Outcome
+from segment.runs.outcome import MethodRow, Outcome, TriedRow
 from segment.runs.result_outcome import describe_choice, describe_result, warn_of_lost_georeference
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def compare_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]
     on_stage(Stage.WRITE)
     picture = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
     paths = (*picture, *write_config_file(config, job.folder, job.stem))
-    rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
+    rows = tuple(MethodRow(m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
     choice = describe_choice(found.result)
     return Outcome(job, paths, warnings=found.result.warnings, methods=rows, choice=choice)
 
@@ -191,7 +191,8 @@ def explore_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]
     tried = []
     for result in found.results:
         # An image of few colors has fewer classes than were asked for.
-        tried.append((result.k, criterion.get(result.k, math.nan), tuple(row.share for row in result.classes)))
+        shares = tuple(row.share for row in result.classes)
+        tried.append(TriedRow(result.k, criterion.get(result.k, math.nan), shares))
     return Outcome(job, paths, warnings=_collect_warnings(found), tried=tuple(tried), choice=found.selection.sentence)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from segment.pipeline.interest_table import InterestRow
 
 
-__all__ = ["Outcome", "ShareRow"]
+__all__ = ["MethodRow", "Outcome", "ShareRow", "TriedRow"]
 
 
 class ShareRow(NamedTuple):
@@ -67,6 +67,24 @@ class ShareRow(NamedTuple):
     page: int = 0
 
 
+class MethodRow(NamedTuple):
+    """A method in the table of a comparison; see :class:`segment.pipeline.comparison.Method`."""
+
+    name: str
+    seconds: float
+    inertia: float
+    log_likelihood: float
+    agreement: float
+
+
+class TriedRow(NamedTuple):
+    """A number of classes in the table of an exploration: the criterion, or NaN, and the share of each class."""
+
+    k: int
+    criterion: float
+    shares: tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The outcome of a job: written files, or an error.
@@ -101,10 +119,10 @@ class Outcome:
         When the picture was taken; empty where that is not known.
     n_regions : int
         How many regions there are; 0 where there are classes instead.
-    methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
-        The table of a comparison: see :class:`segment.pipeline.comparison.Method`.
-    tried : tuple of (k, criterion, shares)
-        The table of an exploration: number of classes, value of the criterion or NaN, and the share of each class.
+    methods : tuple of MethodRow
+        The table of a comparison.
+    tried : tuple of TriedRow
+        The table of an exploration.
     uncertainty : float, optional
         Mean entropy of the posteriors in bits, where a page about the image was written.
     photograph : str
@@ -136,8 +154,8 @@ class Outcome:
     shares: tuple[ShareRow, ...] = ()
     acquired: str = ""
     n_regions: int = 0
-    methods: tuple[tuple[str, float, float, float, float], ...] = ()
-    tried: tuple[tuple[int, float, tuple[float, ...]], ...] = ()
+    methods: tuple[MethodRow, ...] = ()
+    tried: tuple[TriedRow, ...] = ()
     uncertainty: float | None = None
     photograph: str = ""
     thumbnail: str = ""

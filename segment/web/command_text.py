@@ -6,10 +6,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from segment.config.command_words import list_options
 from segment.config.config import SegmentConfig
 from segment.config.config_file import format_config
 from segment.config.entry_points import ENTRY_POINTS
-from segment.output.report.page import list_options
 
 __all__ = ["describe_command"]
 

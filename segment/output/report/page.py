@@ -12,8 +12,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
+from segment.config.command_words import list_options
 from segment.config.config import SegmentConfig, list_settings
-from segment.config.entry_points import ENTRY_POINTS, EntryPoint
+from segment.config.entry_points import ENTRY_POINTS
 from segment.core.errors import pluralize
 from segment.core.hex_colors import format_hex_color
 from segment.core.version import __version__
@@ -32,7 +33,7 @@ from segment.pipeline.interest_table import tabulate_interest
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
 
-__all__ = ["encode_picture_url", "list_options", "render_page", "render_template"]
+__all__ = ["encode_picture_url", "render_page", "render_template"]
 
 # Largest width and height of a map, in pixels: its text is 12 pixels high where it is shown 352 pixels wide.
 _MAP_ROOM = (640, 640)
@@ -260,40 +261,6 @@ def _build_command(result: Segmentation) -> tuple[str, ...]:
     # `apply` has no settings of the fit, and with --start the model gives the number of classes.
     options = list_options(result.config, ENTRY_POINTS[command[0]], with_k="--start" not in command)
     return ("segment", *command, *options)
-
-
-def list_options(config: SegmentConfig, entry_point: EntryPoint, *, with_k: bool) -> tuple[str, ...]:
-    """List the options of a command that set what is not the default.
-
-    Parameters
-    ----------
-    config : SegmentConfig
-    entry_point : EntryPoint
-        The command.
-    with_k : bool
-        Whether -k is listed in any case.
-
-    Returns
-    -------
-    tuple of str
-        The words of the command line.
-    """
-    words: list[str] = []
-    for setting in list_settings():
-        value = getattr(config, setting.name)
-        is_listed = with_k if setting.name == "k" else value != setting.default
-        if not entry_point.is_used(setting) or not is_listed:
-            continue
-        if setting.type is bool:
-            words.append(setting.option)
-        # Settings that may be repeated have a word for each value, choices are separated by commas.
-        elif setting.type is tuple and not setting.choices:
-            words += [word for each in value for word in (setting.option, each)]
-        elif isinstance(value, float):
-            words += [setting.option, str(value).removesuffix(".0")]
-        else:
-            words += [setting.option, ",".join(value) if setting.type is tuple else str(value)]
-    return tuple(words)
 
 
 def _list_settings(config: SegmentConfig, *, is_default: bool) -> list[tuple[str, str]]:

@@ -1,5 +1,5 @@
 // The classes as a person wants them: named, merged, hidden, recolored. All of it stays in the browser until export.
-import { make } from "./controls.js";
+import { make } from "./page.js";
 
 const MAX_UNDO = 20; // changes
 

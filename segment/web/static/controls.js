@@ -1,4 +1,6 @@
 // A control for every setting, made from the table of settings that the server sends.
+import { capitalize, make } from "./page.js";
+
 const TITLES = {
   k: "Number of classes", features: "Color space", smoothness: "Smoothness", smooth_radius: "Smooth borders",
   min_region: "Smallest region", max_hole: "Largest hole", regions: "Regions", spatial: "Neighbors", k_range: "Range of k",
@@ -9,16 +11,6 @@ const MAIN = ["k", "smoothness", "features", "spatial", "regions", "smooth_radiu
 const ELSEWHERE = new Set(["save", "labels_format", "palette", "drop_class", "merge", "name", "max_pixels", "group", "background"]);
 // Ends of sliders where the range goes far beyond what is usual; the number beside it takes all of it.
 const SLIDER_ENDS = { k: 12, smooth_radius: 0.01, min_region: 0.01, max_hole: 0.01, regions: 60, shrinkage: 10, reject: 0.2 };
-
-const make = (tag, attributes = {}, ...children) => {
-  const element = Object.assign(document.createElement(tag), attributes);
-  element.append(...children);
-  return element;
-};
-export { make };
-
-/** Begin a sentence with a capital letter, unless it begins with a symbol such as k. */
-export const capitalize = (text) => text.replace(/^[a-z](?=[a-z])/, (letter) => letter.toUpperCase());
 
 const title = (setting) => TITLES[setting.name] ?? capitalize(setting.name.replaceAll("_", " "));
 

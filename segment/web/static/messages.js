@@ -1,5 +1,5 @@
 // Messages: errors, warnings and notes; the options that they name lead to their controls.
-import { make } from "./controls.js";
+import { make } from "./page.js";
 
 const OPTION = /(?<![\w-])(--[a-z][a-z-]*|-k(?![\w-]))/;
 

@@ -1,6 +1,16 @@
 // What is open, and the parts of the page that show it: what all other modules share.
 export const $ = (id) => document.getElementById(id);
 
+/** Make an element with attributes and children. */
+export const make = (tag, attributes = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), attributes);
+  element.append(...children);
+  return element;
+};
+
+/** Begin a sentence with a capital letter, unless it begins with a symbol such as k. */
+export const capitalize = (text) => text.replace(/^[a-z](?=[a-z])/, (letter) => letter.toUpperCase());
+
 const KEPT = "segment"; // in the session of the tab, so that a reload goes on
 
 // `kept` are the names, colors and merges of an image that was open before; they wait for its classes.

@@ -2,8 +2,7 @@
 import { getJson, paintLabels } from "./api.js";
 import { drawCurve, drawHistogram } from "./charts.js";
 import { parseColor } from "./classes.js";
-import { capitalize, make } from "./controls.js";
-import { $, page, remember, say } from "./page.js";
+import { $, capitalize, make, page, remember, say } from "./page.js";
 import { drawnQuery, imageQuery } from "./queries.js";
 import { refreshCommand, showProducts } from "./take_away.js";
 

@@ -1,9 +1,7 @@
 // The images that are open, as a strip of thumbnails, and one run over all of them.
 import { getBitmap, getJson, paintLabels, readLabels, request } from "./api.js";
 import { formatShare, parseColor } from "./classes.js";
-import { make } from "./controls.js";
-
-const $ = (id) => document.getElementById(id);
+import { $, make } from "./page.js";
 
 export class Strip {
   constructor({ open, settings, applied, drawn, colors, begin, fail }) {

@@ -1,8 +1,7 @@
 // What can be taken away: the files of the products, and the command that makes the same.
 import { fileName, getJson, request, saveBlob } from "./api.js";
-import { make } from "./controls.js";
 import { markOptions } from "./messages.js";
-import { $, page, say } from "./page.js";
+import { $, make, page, say } from "./page.js";
 import { exportQuery } from "./queries.js";
 
 const CHOSEN_AT_FIRST = ["panel", "labels", "config"];
