@@ -128,12 +128,8 @@ def compute_radius_share(value: float | str, shape: tuple[int, int], pixel_area:
     ----------
     value : float or str
         A share already, or of the form :data:`LENGTH`.
-    shape : (height, width)
-        Of the image, in pixels.
-    pixel_area : float
-        Of one pixel, in square meters; NaN where it is not known.
-    name : str
-        Of the setting, for messages.
+    shape, pixel_area, name
+        As for :func:`compute_area_share`.
 
     Returns
     -------

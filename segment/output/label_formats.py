@@ -155,16 +155,10 @@ def encode_label_tiff(
 
     Parameters
     ----------
-    label_image : ndarray of shape (H, W), integers 0..65535
-        Labels up to 255 make a palette TIFF of 8 bits, more a gray one of 16 bits.
-    colors : ndarray of shape (k, 3), uint8
-        The color that a viewer shows for each class.
+    label_image, colors, names, reading
+        As for :func:`encode_label_png`; names and settings are in the description of the image.
     georeference : Georeference
         Makes a GeoTIFF of the file. The coordinate system is written as the input has it, key by key.
-    names : sequence of k str
-        Written as the description of the image, where classes have names of their own.
-    reading : mapping of str to value
-        Settings with which the image was read, written beside them.
 
     Returns
     -------

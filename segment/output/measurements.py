@@ -86,14 +86,8 @@ def measure_regions(label_image: Labels, image: Image, names: Sequence[str], *, 
 
     Parameters
     ----------
-    label_image : ndarray of shape (H, W), integers 0..k
-        0 is no label.
-    image : Image
-        Of the same size.
-    names : sequence of k str
-        Names of the classes.
-    maps : mapping of name to ndarray of shape (H, W), float
-        Maps of which the mean of each region is wanted.
+    label_image, image, names, maps
+        As for :func:`measure_classes`.
 
     Returns
     -------

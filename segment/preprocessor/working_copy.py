@@ -54,8 +54,7 @@ def compute_working_shape(height: int, width: int, max_pixels: int | None = None
     height, width : int, pixels
         Size of the image.
     max_pixels : int, optional
-        About how many pixels the copy may have. By default `WORKING_PIXELS`; where these would be wider than
-        `MAX_FIELD_STEP`, as many times more as they would be wider than that.
+        As for :func:`make_working_copy`.
 
     Returns
     -------

@@ -62,12 +62,8 @@ def draw_class_contours(image: Image, label_image: NDArray[np.integer], colors: 
 
     Parameters
     ----------
-    image : Image
-        The original.
-    label_image : ndarray of shape (H, W), integers 0..k
-        0 is no label and has no line.
-    colors : ndarray of shape (k, 3), uint8
-        RGB of each class.
+    image, label_image, colors
+        As for :func:`draw_tinted_classes`.
 
     Returns
     -------

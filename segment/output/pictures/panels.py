@@ -155,12 +155,8 @@ def draw_thumbnails(image: Image, label_image: NDArray[np.integer], colors: Pict
 
     Parameters
     ----------
-    image : Image
-        The original.
-    label_image : ndarray of shape (H, W), integers 0..k
-        0 is no label and shown as a checkerboard.
-    colors : ndarray of shape (k, 3), uint8
-        RGB of each class.
+    image, label_image, colors
+        As for :func:`scale_pair`.
 
     Returns
     -------

@@ -101,12 +101,10 @@ class RasterRun:
 
         Parameters
         ----------
-        function : callable
-            Takes a window. With a cluster it is sent to the workers, so it must not refer to this run.
+        function, stage
+            As for :meth:`map_tiles`.
         add : callable
             Takes two results and returns their sum.
-        stage : RasterStage
-            What it does.
 
         Returns
         -------

@@ -54,14 +54,10 @@ class TileWorkers(Protocol):
 
         Parameters
         ----------
-        function : callable
-            Takes a window.
-        windows : list of Window
-            The tiles.
+        function, windows, on_tile
+            As for :meth:`map_tiles`.
         add : callable
             Takes two results and returns their sum; it must not change them.
-        on_tile : callable
-            Called after each tile.
 
         Yields
         ------
