@@ -12,7 +12,20 @@ from dataclasses import Field, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from segment.config.palette_file import is_palette_file, read_palette_file
-from segment.config.text_forms import BANDS, BOX, CLASS, COLOR, FREE, NAMING, NUMBERS, PALETTE, Form, is_number
+from segment.config.text_forms import (
+    BANDS,
+    BOX,
+    CLASS,
+    COLOR,
+    FREE,
+    GROUP,
+    MERGE,
+    NAMING,
+    NUMBERS,
+    PALETTE,
+    Form,
+    is_number,
+)
 from segment.core.errors import SettingsError
 
 __all__ = ["OTHER_NAMES", "SPELLINGS", "Setting", "Span", "define_setting", "describe_field", "resolve_names"]
@@ -228,6 +241,8 @@ class Setting:
     def _check_texts(self, value: object) -> tuple[str, ...]:
         """Check texts of the setting's form, in the order given; colors become lower case."""
         parts = (value,) if isinstance(value, str) else value
+        if isinstance(parts, Mapping) and self.form in (NAMING, MERGE, GROUP):
+            parts = [f"{key}={_join_words(words)}" for key, words in parts.items()]
         if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
             raise self._make_error(self.form.rule, value)
         if self.form in (NAMING, CLASS):
@@ -350,14 +365,21 @@ def _suggest_setting(name: str, known: Collection[str]) -> str:
 
 
 def _convert_scalar(value: Any) -> Any:
-    """Convert a number or flag of NumPy to one of Python, so that files hold the same text; leave all else."""
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+    """Convert numbers, flags and sequences of NumPy to those of Python, so that files hold the same text."""
+    return value.tolist() if hasattr(value, "tolist") and getattr(value, "ndim", None) in (0, 1) else value
+
+
+def _join_words(words: object) -> str:
+    """Write one word, or several with commas between them."""
+    return ",".join(map(str, words)) if isinstance(words, (tuple, list)) else str(words)
 
 
 def _write_palette(value: object) -> object:
-    """Write the colors of a mapping or a file as the setting `palette` has them; leave all else."""
+    """Write the colors of a mapping, a list or a file as the setting `palette` has them; leave all else."""
     if isinstance(value, Mapping):
         return ",".join(f"{key}={color}" for key, color in value.items())
+    if isinstance(value, (tuple, list)):
+        return ",".join(f"{number}={color}" for number, color in enumerate(value, start=1))
     return read_palette_file(value) if is_palette_file(value) else value
 
 

@@ -27,8 +27,8 @@ class SettingArguments(TypedDict, total=False):
     criterion: Literal["bic", "aic", "icl", "entropy", "variational"]
     components_per_class: int
     order: Literal["auto", "lightness", "area", "hue"]
-    merge: Texts
-    name: Texts
+    merge: Texts | Mapping[str, Sequence[int]]
+    name: Texts | Mapping[int, str] | Mapping[str, str]
     regions: int | Literal["auto"]
     coherence: Literal["pixel", "region"]
     seed: int
@@ -74,12 +74,13 @@ class SettingArguments(TypedDict, total=False):
         | Literal["category", "mean", "seed", "viridis", "cividis", "grey", "gray"]
         | PathLike[str]
         | Mapping[str | int, str]
+        | Sequence[str]
     )
     drop_class: Texts
     geojson_crs: Literal["wgs84", "keep", "pixels"]
     simplify: float
     svg_smooth: bool
-    group: Texts
+    group: Texts | Mapping[str, Sequence[str | int]]
     background: str
     group_distance: str
     overwrite: bool

@@ -8,7 +8,7 @@ from pathlib import Path
 from segment.config.products import PRODUCTS
 from segment.core.errors import SettingsError, printable_path
 
-__all__ = ["guess_command", "refuse_file_output", "refuse_product_inputs"]
+__all__ = ["guess_command", "refuse_file_output", "refuse_other_format", "refuse_product_inputs"]
 
 # A folder with one of these endings is likely to be meant as a file.
 FILE_SUFFIXES = frozenset(
@@ -84,3 +84,28 @@ def refuse_file_output(output: Path, *, can_pipe: bool) -> None:
             f"output (-o): a folder, in which files are named after their input; got {printable_path(output)}. Is a "
             f"file meant? Give a folder, such as -o {printable_path(output.stem)}{pipe}."
         )
+
+
+def refuse_other_format(output: Path) -> None:
+    """Refuse a file for a label raster whose name is that of another format.
+
+    Parameters
+    ----------
+    output : Path
+        The file that is to be written as TIFF.
+
+    Raises
+    ------
+    SettingsError
+        If it ends as another kind of file does.
+
+    Examples
+    --------
+    >>> refuse_other_format(Path("labels.png"))
+    Traceback (most recent call last):
+        ...
+    segment.core.errors.SettingsError: output: the labels of a raster are a TIFF; got labels.png. Name it labels.tif.
+    """
+    if output.suffix.lower() in FILE_SUFFIXES - {".tif", ".tiff"}:
+        name = printable_path(output.with_suffix(".tif"))
+        raise SettingsError(f"output: the labels of a raster are a TIFF; got {printable_path(output)}. Name it {name}.")

@@ -150,3 +150,19 @@ def test_number_is_accepted_exactly_within_its_range(setting: Setting, value: fl
     else:
         with pytest.raises(SettingsError, match=f"^{setting.name} "):
             SegmentConfig(**values)
+
+
+@pytest.mark.parametrize(
+    ("name", "given_", "text"),
+    [
+        ("name", {4: "sky", "leaf": "greenest"}, ("4=sky", "leaf=greenest")),
+        ("merge", {"land": (1, 2), "sea": [3, 4]}, ("land=1,2", "sea=3,4")),
+        ("group", {"plant": ["leaf", 2]}, ("plant=leaf,2",)),
+        ("palette", {"sky": "#4477AA", 2: "#228833"}, "sky=#4477AA,2=#228833"),
+        ("palette", ["#4477aa", "#228833"], "1=#4477aa,2=#228833"),
+        ("crop", np.array([0, 0, 8, 8]), "0,0,8,8"),
+        ("bands", np.array([4, 3]), "4,3"),
+    ],
+)
+def test_mappings_and_sequences_are_taken_for_texts(name: str, given_: Any, text: Any) -> None:
+    assert getattr(SegmentConfig(**{name: given_}), name) == text

@@ -36,6 +36,7 @@ from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.pipeline.uneven_light import warn_of_uneven_light
 from segment.preprocessor.preprocessor import clip_floats, to_grayscale
 from segment.preprocessor.working_copy import is_field_fine
+from segment.runs.path_checks import refuse_other_format
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.label_blocks import LabelBlock, cut_blocks
 from segment.runs.rasters.raster_opening import Paths, open_raster, read_raster_size
@@ -165,6 +166,7 @@ def segment_raster(
     if tile < 0:
         raise SettingsError(f"tile: a side of at least one pixel, or 0 for a suitable one; got {tile}.")
     path = Path(output)
+    refuse_other_format(path)
     with configure_rasterio():
         on_stage(RasterStage.READ)
         raster = open_raster(source, config.band_numbers, allow_vrt_sources=allow_vrt_sources)

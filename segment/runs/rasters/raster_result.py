@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.core.equality import EqualByValue
 from segment.core.errors import format_percent
 from segment.core.georeference import Transform
 from segment.core.image import Image
@@ -71,7 +72,7 @@ class RasterClasses:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RasterSegmentation:
+class RasterSegmentation(EqualByValue):
     """The result of :func:`segment.segment_raster`: classes and their areas. The labels are in a file.
 
     Attributes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ def test_areas_and_shares_are_those_of_the_file(tmp_path: Path, rng: np.random.G
     assert found.names == ("class 1", "class 2", "class 3")
     assert found.choice == ""
     assert found.model.n_components == len(found.groups) == 3
+    assert pickle.loads(pickle.dumps(found)) == found != replace(found, changed=0.5)
 
 
 @pytest.mark.parametrize("how", ["transparent", "masked in the file"])
@@ -43,3 +46,9 @@ def test_the_share_of_hidden_pixels_is_told_as_of_an_image(tmp_path: Path, rng: 
     told = f"25 % of the pixels are {how}: they get no label"
     assert told in found.warnings
     assert told in segment.segment_image(source, k=2, spatial="none").warnings
+
+
+def test_a_raster_is_not_written_under_the_name_of_another_format(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.tif", np.zeros((8, 8), np.uint8))
+    with pytest.raises(segment.SettingsError, match=r"got .*b\.png\. Name it .*b\.tif\.$"):
+        segment.segment_raster(source, tmp_path / "b.png", k=1)
