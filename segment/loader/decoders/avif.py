@@ -11,15 +11,13 @@ from segment.core.image import Image
 from segment.loader.decoders.av1 import MAX_HEADER_BYTES, read_av1_size
 from segment.loader.decoders.checks import check_size, read_all_bytes
 from segment.loader.decoders.color_profile import convert_to_srgb
-from segment.loader.decoders.isobmff import (
+from segment.loader.decoders.heif_pictures import (
     PictureProperties,
-    find_box,
     find_coded_pictures,
-    get_size,
     read_properties,
-    require_complete,
     require_no_zeros,
 )
+from segment.loader.decoders.isobmff import find_box, get_size, require_complete
 from segment.loader.decoders.orientation import apply_orientation
 from segment.loader.decoders.pillow_plugins import decode_with_plugin, load_plugin
 from segment.loader.read_options import ReadOptions

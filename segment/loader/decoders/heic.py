@@ -10,7 +10,8 @@ from segment.core.errors import DependencyError, ImageError
 from segment.core.image import Image
 from segment.loader.decoders.checks import check_size, describe_other_frames, read_all_bytes
 from segment.loader.decoders.color_profile import convert_to_srgb
-from segment.loader.decoders.isobmff import read_properties, require_complete, require_no_zeros
+from segment.loader.decoders.heif_pictures import read_properties, require_no_zeros
+from segment.loader.decoders.isobmff import require_complete
 from segment.loader.decoders.orientation import apply_orientation
 from segment.loader.read_options import ReadOptions
 
