@@ -135,6 +135,7 @@ class ColorMemory:
         if n_pages > MAX_PAGES or end * max(1, len(self._values)) > MAX_VALUES:
             return False
         values = describe(codes).T
+        # Only now is it known how many values the first colors have. Nothing has been changed yet.
         if end * len(values) > MAX_VALUES:
             return False
         before = self._values if first else np.empty((len(values), 0), np.float32)

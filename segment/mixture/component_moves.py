@@ -101,6 +101,7 @@ def move_components(model: MixtureModel, n_moves: int) -> MixtureModel:
     widths = np.where(is_used, -np.inf, _measure_widths(model))
     for one, other in zip(np.argsort(-widths, kind="stable").tolist(), free, strict=False):
         values, axes = np.linalg.eigh(covariances[one])
+        # What the distance of the halves adds to the spread is taken from each: together they keep mean and covariance.
         offset = _HALF_DISTANCE * np.sqrt(values[-1]) * axes[:, -1]
         means[one], means[other] = means[one] - offset, means[one] + offset
         covariances[one] -= np.outer(offset, offset)

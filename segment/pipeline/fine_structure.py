@@ -78,6 +78,7 @@ def measure_fine_structure(spatial: RegionClasses, n_classes: int) -> tuple[floa
     """
     numbers = spatial.regions.label_image.reshape(-1)
     at = np.flatnonzero(numbers)
+    # A share needs no more pixels, and the fit to their colors would cost as much as that of an image.
     at = at[:: max(1, len(at) // MAX_SAMPLE)]
     space, numbers = spatial.data.space, numbers[at]
     if not len(at):
