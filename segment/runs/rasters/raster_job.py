@@ -68,7 +68,7 @@ def _segment_raster(
 
     source = [job.source, *job.more_bands]
     check_raster_products(source, config, allow_vrt_sources=allow_vrt_sources)
-    # The pipeline writes only the labels, tile by tile, and refuses settings of other products: these are made after it.
+    # The pipeline writes only labels, tile by tile, and refuses settings of other products: these are made after it.
     work = replace(config, save=("labels",), drop_class=(), geojson_crs="wgs84")
     (path,) = job.list_results(work)
     result = segment_raster(
