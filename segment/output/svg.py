@@ -51,7 +51,7 @@ def encode_svg(
         The document in pieces of text.
     """
     height, width = shapes.shape
-    rendering = "auto" if is_smooth else "crispEdges"
+    rendering = 'auto" stroke-width="1" stroke-linejoin="round' if is_smooth else "crispEdges"
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'shape-rendering="{rendering}" fill-rule="evenodd">\n<title>{_escape_xml(title)}</title>\n'
@@ -59,7 +59,10 @@ def encode_svg(
     )
     encode = _choose_ring_encoder(shapes, is_smooth=is_smooth)
     for label, polygons in shapes.iterate_labels():
-        yield f'<path id="{kind}-{label}" fill="{format_hex_color(colors[label - 1])}" d="'
+        color = format_hex_color(colors[label - 1])
+        # Both sides of a smooth border cover a pixel of the screen in part: a line of a pixel hides what shows through.
+        stroke = f' stroke="{color}" vector-effect="non-scaling-stroke"' if is_smooth else ""
+        yield f'<path id="{kind}-{label}" fill="{color}"{stroke} d="'
         for rings in polygons:
             yield "".join(map(encode, rings))
         yield f'"><title>{_escape_xml(names[label - 1])}</title><desc>{kind} {label}</desc></path>\n'

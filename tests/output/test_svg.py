@@ -51,3 +51,16 @@ def test_svg_paths_paint_the_labels(labels: np.ndarray) -> None:
         assert path.attrib["fill"] == "#" + bytes(COLORS[label - 1]).hex()
         for sides in re.findall("M[^z]*z", path.attrib["d"]):
             assert re.fullmatch(r"M\d+ \d+(h-?\d+v-?\d+)*h-?\d+z", sides)  # every vertex is a corner
+
+
+def test_nothing_shows_through_the_borders_of_smooth_shapes() -> None:
+    shapes = trace_classes(np.repeat([[1, 2]], 4, axis=1).repeat(4, axis=0).astype(np.uint8))
+    smooth, crisp = (
+        ElementTree.fromstring("".join(encode_svg(shapes, NAMES, COLORS, title="", is_smooth=is_smooth)))
+        for is_smooth in (True, False)
+    )
+    assert smooth.attrib["stroke-width"] == "1"
+    for path in smooth.findall("{*}path"):
+        assert path.attrib["stroke"] == path.attrib["fill"]
+        assert path.attrib["vector-effect"] == "non-scaling-stroke"
+    assert "stroke" not in "".join(name for path in crisp.iter() for name in path.attrib)
