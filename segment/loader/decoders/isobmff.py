@@ -47,6 +47,7 @@ def iterate_boxes(stream: BinaryIO, begin: int, end: int) -> Iterator[Box]:
 
     Examples
     --------
+    >>> import io
     >>> list(iterate_boxes(io.BytesIO(b"\0\0\0\x0cfree\0\0\0\0"), 0, 12))
     [Box(kind=b'free', begin=8, end=12)]
     """
