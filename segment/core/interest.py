@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import ImageError
 
-__all__ = ["MAX_REGIONS", "RegionsOfInterest"]
+__all__ = ["MAX_REGIONS", "RegionsOfInterest", "check_region_labels"]
 
 MAX_REGIONS = 65535  # that a label image of 16 bits can hold
 
@@ -61,18 +61,9 @@ class RegionsOfInterest:
         >>> regions.label_image.tolist(), regions.names
         ([[0, 1], [2, 1]], ('7', '20'))
         """
-        if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
-            raise ImageError("labels of regions of interest are whole numbers; got fractions. Export them again.")
         numbers, label_image = np.unique(labels, return_inverse=True)
-        if numbers[0] < 0 or len(numbers) > MAX_REGIONS:
-            got = f"{numbers[0]:.10g}" if numbers[0] < 0 else f"{len(numbers)} of them"
-            raise ImageError(
-                f"labels of regions of interest are numbers from 0, at most {MAX_REGIONS} of them; got {got}. "
-                "Renumber them."
-            )
+        check_region_labels(numbers[numbers != 0])
         names = tuple(f"{number:.10g}" for number in numbers.tolist() if number)
-        if not names:
-            raise ImageError("regions of interest have labels that are not 0; got none. Draw some.")
         # Where nothing is 0, the first number is a region.
         first = 0 if len(names) < len(numbers) else 1
         return cls((label_image.reshape(labels.shape) + first).astype(np.uint16), names)
@@ -91,3 +82,27 @@ class RegionsOfInterest:
         """
         labels = self.label_image.reshape(-1) if valid is None else self.label_image[valid]
         return np.bincount(labels, minlength=len(self.names) + 1)[1:]
+
+
+def check_region_labels(labels: NDArray[Any]) -> None:
+    """Refuse labels that cannot be those of regions of interest.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        Each that occurs in an image, once, without 0.
+
+    Raises
+    ------
+    ImageError
+        If labels are negative, fractions or too many, or there are none.
+    """
+    if not labels.size:
+        raise ImageError("regions of interest have labels that are not 0; got none. Draw some.")
+    wrong = labels[(labels < 0) | (labels != np.rint(labels))]
+    if wrong.size or labels.size > MAX_REGIONS:
+        got = f"{wrong[0]:.10g}" if wrong.size else f"{labels.size} of them"
+        raise ImageError(
+            f"labels of regions of interest are whole numbers from 0, at most {MAX_REGIONS} of them; got {got}. "
+            "Renumber them."
+        )

@@ -13,7 +13,7 @@ from segment.core.image import Image
 from segment.core.interest import MAX_REGIONS, RegionsOfInterest
 from segment.core.opencv import load_cv2
 
-__all__ = ["Circle", "find_picture_circle", "label_polygons", "make_circle", "make_grid"]
+__all__ = ["Circle", "find_picture_circle", "label_polygons", "make_circle", "make_grid", "name_cells"]
 
 Floats = NDArray[np.float64]
 Circle = tuple[float, ...]
@@ -51,15 +51,30 @@ def make_grid(shape: tuple[int, int], rows: int, columns: int) -> RegionsOfInter
     array([[1, 1, 2, 2],
            [1, 1, 2, 2]], dtype=uint16)
     """
+    names = name_cells(shape, rows, columns)
+    down, across = (np.arange(n) * parts // n for n, parts in zip(shape, (rows, columns), strict=True))
+    return RegionsOfInterest((down[:, None] * columns + across + 1).astype(np.uint16), names)
+
+
+def name_cells(shape: tuple[int, int], rows: int, columns: int) -> tuple[str, ...]:
+    """Name the cells of a grid as :func:`make_grid` does, with the same errors.
+
+    Parameters
+    ----------
+    shape, rows, columns
+        As for :func:`make_grid`.
+
+    Returns
+    -------
+    tuple of str
+    """
     height, width = shape
     if rows > height or columns > width or rows * columns > MAX_REGIONS:
         raise ImageError(
             f"roi (--roi): a grid of at most {height} x {width} cells of an image of this size, {MAX_REGIONS} in all; "
             f"got {rows} x {columns}. Use fewer."
         )
-    down, across = (np.arange(n) * parts // n for n, parts in ((height, rows), (width, columns)))
-    names = tuple(f"r{row}c{column}" for row in range(1, rows + 1) for column in range(1, columns + 1))
-    return RegionsOfInterest((down[:, None] * columns + across + 1).astype(np.uint16), names)
+    return tuple(f"r{row}c{column}" for row in range(1, rows + 1) for column in range(1, columns + 1))
 
 
 def make_circle(shape: tuple[int, int], circle: Circle) -> RegionsOfInterest:

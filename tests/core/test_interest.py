@@ -30,9 +30,10 @@ def test_pixels_are_counted_where_they_are_valid() -> None:
     ("labels", "message"),
     [
         (np.array([[0, -1]]), "numbers from 0, at most 65535 of them; got -1"),
-        (np.array([[0.5, 1]]), "whole numbers; got fractions"),
+        (np.array([[0.5, 1]]), "whole numbers from 0, at most 65535 of them; got 0.5"),
+        (np.array([[1, np.nan]]), "got nan"),
         (np.zeros((2, 2), int), "labels that are not 0; got none"),
-        (np.arange(70_000).reshape(100, 700), "at most 65535 of them; got 70000 of them"),
+        (np.arange(70_000).reshape(100, 700), "at most 65535 of them; got 69999 of them"),
     ],
 )
 def test_wrong_labels_are_refused(labels: np.ndarray, message: str) -> None:

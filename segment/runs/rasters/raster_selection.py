@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.config.text_forms import is_path
-from segment.core.errors import ImageError, SegmentError, pluralize, printable_path
+from segment.core.errors import ImageError, SegmentError, printable_path
 from segment.core.georeference import Georeference
-from segment.core.interest import MAX_REGIONS
+from segment.core.interest import check_region_labels
 from segment.loader.decoders.tiff_high_depth import open_with_tifffile, read_place
 from segment.loader.loader import count_pages
 from segment.loader.mask_files import LabelFile, count_values, describe_mask, read_interest
 from segment.loader.polygon_places import describe_overhang, locate_polygons
 from segment.loader.stem_files import find_stem_file
 from segment.pipeline.pixel_selection import describe_circle, describe_other_place, describe_overlap
-from segment.preprocessor.interest import find_picture_circle, label_polygons, make_grid
+from segment.preprocessor.interest import find_picture_circle, label_polygons, name_cells
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_selection import (
     EVERYTHING,
@@ -76,10 +76,7 @@ def select_raster_pixels(raster: Raster, config: SegmentConfig) -> Raster:
             selection = _find_circle(replace(raster, selection=selection), selection)
         elif config.roi_grid:
             rows, columns = config.roi_grid
-            # A grid of one pixel a cell has the same names and refuses the same numbers.
-            names = make_grid((rows, columns), rows, columns).names if rows * columns <= MAX_REGIONS else ()
-            if not names or rows > raster.height or columns > raster.width:
-                make_grid((raster.height, raster.width), rows, columns)
+            names = name_cells((raster.height, raster.width), rows, columns)
             selection = replace(selection, grid=(rows, columns), names=names)
     except ImageError as error:
         raise ImageError(f"{printable_path(raster.path)}: {error}") from error
@@ -198,13 +195,10 @@ def _list_labels(path: str, shape: tuple[int, int]) -> tuple[float, ...]:
             )
         found = np.union1d(found, np.unique(np.where(valid, values[0], 0)).astype(float))
     labels: NDArray[np.float64] = found[found != 0]
-    if labels.size == 0:
-        raise ImageError(f"{shown}: regions of interest have labels that are not 0; got none. Draw some.")
-    if labels[0] < 0 or labels.size > MAX_REGIONS or not np.array_equal(labels, np.rint(labels)):
-        raise ImageError(
-            f"{shown}: labels of regions of interest are whole numbers from 0, at most {MAX_REGIONS} of them; got "
-            f"{pluralize(labels.size, 'label')} from {labels[0]:.10g}. Renumber them."
-        )
+    try:
+        check_region_labels(labels)
+    except ImageError as error:
+        raise ImageError(f"{shown}: {error}") from error
     return tuple(labels.tolist())
 
 
@@ -214,8 +208,7 @@ def _crop(raster: Raster, selection: TileSelection, box: tuple[int, ...]) -> tup
     if right > raster.width or bottom > raster.height:
         raise ImageError(
             f"crop (--crop): a part of the image, within 0,0,{raster.width},{raster.height}; got "
-            f"{left},{top},{right},{bottom}. "
-            "Give smaller numbers."
+            f"{left},{top},{right},{bottom}. Give smaller numbers."
         )
     shape = bottom - top, right - left
     place = Georeference(raster.transform).move_origin(left, top)
