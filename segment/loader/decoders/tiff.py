@@ -37,7 +37,7 @@ from segment.loader.decoders.pillow_plugins import allow_truncated_files
 from segment.loader.decoders.pixel_sizes import read_microscope_size
 from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, describe_masked, read_mask
 from segment.loader.decoders.tiff_limits import check_tiff_page
-from segment.loader.decoders.tiff_samples import CMYK, RGB, WHITE_IS_ZERO, YCBCR, mask_nodata
+from segment.loader.decoders.tiff_samples import CMYK, PALETTE, RGB, WHITE_IS_ZERO, YCBCR, has_palette, mask_nodata
 from segment.loader.decoders.tiff_stack import count_planes, decode_plane, may_be_stack
 from segment.loader.read_options import ReadOptions
 from segment.loader.tiff_directories import find_full_page
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["count_tiff_pages", "decode_tiff"]
 
 # Numbers of TIFF tags. Offsets and lengths are those of strips, and those of tiles.
-_BITS, _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _NODATA = 258, 262, 277, 338, 339, 42113
+_BITS, _PHOTOMETRIC, _SAMPLES, _COLORS, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _NODATA = 258, 262, 277, 320, 338, 339, 42113
 _OFFSETS_AND_LENGTHS = ((273, 279), (324, 325))
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 # Values of the sample format: unsigned integers, and undefined, which is read as such.
@@ -182,6 +182,10 @@ def _decode_with_pillow(
     tags = picture.tag_v2
     bits, formats = _convert_to_tuple(tags.get(_BITS, 1)), _convert_to_tuple(tags.get(_SAMPLE_FORMAT, 1))
     if max(bits) > 8 or set(formats) - _UNSIGNED or _has_further_bands(tags):
+        raise _NotForPillowError
+    # Pillow reads a palette only where the page says that it is one.
+    photometric = max(_convert_to_tuple(tags.get(_PHOTOMETRIC, 1)))
+    if photometric != PALETTE and has_palette(photometric, tags.get(_COLORS), tags.get(GDAL_METADATA)):
         raise _NotForPillowError
     # Pillow turns some pictures upright by itself while it loads them.
     stored_orientation = read_orientation(picture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import ImageError
 from segment.core.pixel_arrays import select_bands
+from segment.loader.decoders.band_scales import GDAL_METADATA
 
 __all__ = [
     "CMYK",
@@ -20,15 +22,18 @@ __all__ = [
     "DecodedPage",
     "convert_samples",
     "get_tag",
+    "has_palette",
     "mask_nodata",
 ]
 
 # Values of the tag for photometric interpretation.
-WHITE_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 2, 3, 5, 6
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 # Values of the tag for extra samples: alpha that the colors are multiplied with, and alpha that they are not.
 _PREMULTIPLIED_ALPHA, _PLAIN_ALPHA = 1, 2
 # Number of the tag with GDAL's value for no data.
 _NODATA = 42113
+# How GDAL's metadata say that the numbers of a band stand for colors.
+_PALETTE_ITEM = re.compile(r"""<Item\b[^<>]{0,200}role=["']colorinterp["'][^<>]{0,200}>\s*Palette\s*</Item>""")
 
 
 @dataclass(frozen=True)
@@ -159,10 +164,38 @@ def get_tag(page: Any, tag: int) -> Any:
     return getattr(page.tags.get(tag), "value", None)
 
 
+def has_palette(photometric: int, colormap: object, metadata: object) -> bool:
+    """Tell whether the numbers of a page stand for the colors of its palette.
+
+    Parameters
+    ----------
+    photometric : int
+        What the page says that its samples are.
+    colormap : object
+        Content of the tag for the palette; None without one.
+    metadata : object
+        Content of the tag `GDAL_METADATA`: a palette that is given to a gray file (``write_colormap`` of rasterio) is
+        declared there.
+
+    Returns
+    -------
+    bool
+    """
+    if colormap is None or photometric not in (PALETTE, BLACK_IS_ZERO):
+        return False
+    is_declared = isinstance(metadata, str) and _PALETTE_ITEM.search(metadata[: 2**20]) is not None
+    return photometric == PALETTE or is_declared
+
+
+def _has_colors(page: Any) -> bool:
+    """Tell whether the numbers of a page stand for the colors of its palette."""
+    return has_palette(page.photometric, page.colormap, get_tag(page, GDAL_METADATA))
+
+
 def _get_stored(page: Any, samples: NDArray[Any]) -> NDArray[np.generic] | None:
     """Return the samples of a page, without alpha, where `_convert_colors` makes other values of them."""
     is_inverted = page.photometric == WHITE_IS_ZERO and samples.dtype.kind in "ub"
-    if page.photometric != PALETTE and not is_inverted and int(page.bitspersample) >= 8:
+    if not _has_colors(page) and page.photometric != PALETTE and not is_inverted and int(page.bitspersample) >= 8:
         return None
     stored = samples.view(np.uint8) if samples.dtype == bool else samples
     return stored[..., 0] if stored.shape[2] == 1 else stored
@@ -171,7 +204,7 @@ def _get_stored(page: Any, samples: NDArray[Any]) -> NDArray[np.generic] | None:
 def _convert_colors(page: Any, samples: NDArray[Any]) -> tuple[NDArray[np.generic], float | None]:
     """Convert the samples of a page, without alpha, to gray, RGB or bands; return the value of white if it is told."""
     kind, bits = page.photometric, int(page.bitspersample)
-    if kind == PALETTE and page.colormap is not None and samples.shape[2] == 1:
+    if _has_colors(page) and samples.shape[2] == 1:
         # Palettes have 16 bits, of which the lower 8 repeat the upper ones.
         table = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
         return table[np.minimum(samples[..., 0], len(table) - 1)], None

@@ -122,6 +122,24 @@ def test_bands_of_a_palette_are_its_colors(tmp_path):
     np.testing.assert_array_equal(load_image(tmp_path / "p.tif", bands=(1,)).pixels[..., 0], GRAY)
 
 
+@pytest.mark.parametrize("item", ["Palette", "Gray"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_palette_that_gdal_declares_for_a_gray_file_counts(tmp_path, item, dtype):
+    # As rasterio's write_colormap writes it, and `segment raster` reads it.
+    colors = np.zeros((3, 2 ** (8 * np.dtype(dtype).itemsize)), np.uint16)
+    colors[:, :3] = 257 * np.array([[0, 200, 0], [90, 0, 0], [0, 0, 255]])
+    metadata = f'<GDALMetadata><Item name="COLORINTERP" sample="0" role="colorinterp">{item}</Item></GDALMetadata>'
+    tags = [(320, "H", colors.size, colors.ravel(), True), (42112, "s", 0, metadata, True)]
+    stored = np.array([[0, 1, 2]], dtype).repeat(4, axis=0)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack", extratags=tags)
+    image = load_image(tmp_path / "a.tif")
+    if item == "Gray":
+        np.testing.assert_array_equal(image.pixels, stored)
+        return
+    assert image.pixels[0].tolist() == [[0, 90, 0], [200, 0, 0], [0, 0, 255]]
+    np.testing.assert_array_equal(image.stored, stored)
+
+
 def test_bands_of_more_bytes_than_allowed_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((10, 10, 40), np.uint8), planarconfig="contig", metadata=None)
     with pytest.raises(ImageError, match="at most 3200 bytes; got 40 bands, 4000 bytes"):
