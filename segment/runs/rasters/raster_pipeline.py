@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial, reduce
 from os import PathLike
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,47 +22,30 @@ from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import ImageError, SettingsError, printable_path
-from segment.core.image import Image
 from segment.core.threads import can_start_threads
-from segment.features.color_index import ColorIndex
-from segment.features.color_space import FeatureSpace
-from segment.features.pixel_features import extract_features
-from segment.mixture.rejection import find_rejection_threshold
 from segment.output.class_colors import choose_palette_colors, compute_class_means
 from segment.pipeline.label_cleanup import LabelCleaner, resolve_sizes
-from segment.pipeline.pixel_selection import warn_of_flat_border
 from segment.pipeline.preparation import choose_pixel_size
 from segment.pipeline.result_warnings import warn_of_absent_classes
-from segment.pipeline.uneven_light import warn_of_uneven_light
-from segment.preprocessor.preprocessor import clip_floats, to_grayscale
-from segment.preprocessor.working_copy import is_field_fine
 from segment.runs.path_checks import refuse_other_format
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.label_blocks import LabelBlock, cut_blocks
+from segment.runs.rasters.raster_classes import RasterClasses, fit_raster_classes
 from segment.runs.rasters.raster_opening import Paths, open_raster, read_raster_size
-from segment.runs.rasters.raster_result import RasterClasses, RasterSegmentation, summarize_raster
+from segment.runs.rasters.raster_result import RasterSegmentation, summarize_raster
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
 from segment.runs.rasters.raster_selection import select_raster_pixels
 from segment.runs.rasters.reader import Raster
-from segment.runs.rasters.tile_colors import ColorSum, add_tile_colors, collect_tile_colors
 from segment.runs.rasters.tile_labels import LabeledTile, compute_label_halo, label_tile
 from segment.runs.rasters.tile_preprocessing import compute_filter_halo
 from segment.runs.rasters.tile_selection import EVERYTHING
 from segment.runs.rasters.tile_workers import N_THREADS, DaskTiles, Threads
 from segment.runs.rasters.tiles import Window
 from segment.runs.rasters.value_range import ValueRange, apply_scale, find_value_range
-from segment.runs.rasters.working_copy import assemble_copy, is_scattered, make_copy_block, plan_copy_blocks
 from segment.runs.rasters.writer import create_label_raster
 from segment.runs.selection_files import list_selection_paths, make_selection_absolute
 from segment.runs.workers.dask_client import Cluster
-from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
-from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
-from segment.segmenter.field.field_solver import FieldProblem
-from segment.segmenter.field.fine_field import FineFieldLabeler, shrink_noisy_problem
-from segment.segmenter.field.share_sample import LabeledPixels, ShareSample, pool_share_samples
-from segment.segmenter.fit_data import FitData, limit_few_colors
-from segment.segmenter.pixel_evidence import is_certain, measure_design_effect
+from segment.segmenter.field.share_sample import ShareSample, pool_share_samples
 from segment.segmenter.spatial_model import choose_spatial_type
 
 __all__ = ["RasterSegmentation", "segment_raster"]
@@ -71,13 +54,10 @@ TILE_BYTES = 450_000_000  # that a thread needs for a tile and the halo around i
 PIXEL_BYTES = 24  # of them for each pixel, besides its values and a copy of them
 COUNTED_PIXEL_BYTES = 40  # the same without a field, where in noise nearly each pixel has a color to be counted
 TILE_STEP = 512  # pixels: the side of a tile is a multiple of this
-MAX_COPY_SIDE = 1024  # pixels, of the copy by which the number of classes is chosen
-CHUNK_COLORS = 2**20  # colors that are labeled at once
 _ONE_THREAD = (
     "one thread does the work, which takes longer: the system lets no more start; raise the limit of processes "
     "(ulimit -u) or of memory (ulimit -v)"
 )
-_SCATTERED = "the valid pixels lie too far apart for a random field: they are labeled by color alone"
 
 
 def segment_raster(
@@ -183,7 +163,7 @@ def segment_raster(
         )
         raster = select_raster_pixels(raster, config)
         run = _find_scale(RasterRun(raster, config, tile or _choose_tile(raster, config), workers, on_stage))
-        classes = _fit_classes(run)
+        classes = fit_raster_classes(run)
         _check_any_pixel(run, classes)
         colors = _pick_colors(config, classes)
         absent = warn_of_absent_classes(config, classes.fitted.names)
@@ -234,121 +214,6 @@ def _find_scale(run: RasterRun) -> RasterRun:
     return replace(run, raster=apply_scale(run.raster, reduce(ValueRange.unite, ranges, ValueRange())))
 
 
-def _fit_classes(run: RasterRun) -> RasterClasses:
-    """Make the first pass, and fit the classes."""
-    if not choose_spatial_type(run.config).needs_copies:
-        return _fit_to_colors(run, _read_small_copy(run.raster, run.config))
-    # The working copy has a fixed number of pixels, whatever the size of the raster: it fits into memory.
-    blocks = plan_copy_blocks(run.raster, run.tile)
-    make_block = partial(make_copy_block, run.raster, config=run.config)
-    copy, n_valid, colors = assemble_copy(run.raster, run.map_tiles(make_block, RasterStage.MAKE_COPY, blocks))
-    is_small = copy.valid.shape == (run.raster.height, run.raster.width)
-    # The averages of few colors are other colors.
-    has_few = not is_small and colors is not None and len(colors) <= limit_few_colors(run.config)
-    if not has_few and not is_scattered(copy, n_valid):
-        return _fit_with_field(run, copy)
-    # Single pixels between gaps have no neighbors in the copy, so a field on it would say nothing of them.
-    classes = _fit_to_colors(replace(run, config=replace(run.config, smoothness=0)), copy)
-    return classes if has_few else replace(classes, notes=(*classes.notes, _SCATTERED))
-
-
-def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
-    """Fit the classes to the working copy, and solve the field on it, as :func:`segment.segment_image` does."""
-    config = run.config
-    features = extract_features(copy, config.features)
-    space = features.space
-    run.on_stage(RasterStage.FIT)
-    fitted = fit_image_classes(FitData(space, features.cells, (copy,)), config)
-    unmerged = fitted.classes.unmerged
-    min_log_density = -math.inf
-    notes: tuple[str, ...] = ()
-    if config.reject:  # a share of all pixels, not of those of the copy
-        cells, notes = _count_colors(run).make_cells()
-        min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
-    run.on_stage(RasterStage.SOLVE_FIELD)
-    label = _make_field_labeler(run, unmerged, space, copy, min_log_density)
-    return _measure_classes(run, copy, fitted, space, label, notes)
-
-
-def _measure_classes(
-    run: RasterRun,
-    copy: Image,
-    fitted: FittedClasses,
-    space: FeatureSpace,
-    label: Callable[[Image, Window, WindowPart], LabeledPixels],
-    notes: tuple[str, ...],
-) -> RasterClasses:
-    """Measure on the copy what clean-up and warnings need to know of the classes."""
-    unmerged = fitted.classes.unmerged
-    return RasterClasses(
-        fitted,
-        space,
-        label,
-        choose_spatial_type(run.config).explain_empty_class(run.config),
-        _warn_of_flat_border(run.raster, copy) + notes,
-        measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
-    )
-
-
-def _make_field_labeler(
-    run: RasterRun, classes: ClassMixture, space: FeatureSpace, copy: Image, min_log_density: float
-) -> Callable[[Image, Window, WindowPart], LabeledPixels]:
-    """Make what labels a window of the raster: a field on its own pixels, or one that is solved once on the copy."""
-    shape = run.raster.height, run.raster.width
-    problem = FieldProblem(classes, space, copy, run.config.smoothness)
-    if is_field_fine(shape):
-        fine = FineFieldLabeler(problem, min_log_density=min_log_density)
-        return lambda image, _, inner: fine.label(image, inner)
-    # Solved here; with a cluster the labeler is sent to the workers with the solution.
-    labeler = FieldLabeler(shrink_noisy_problem(problem), shape, min_log_density=min_log_density, draws_shares=True)
-    return lambda image, window, inner: labeler.label(image, window.row, window.column, inner)
-
-
-def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
-    """Fit the classes to the colors of all pixels; a small copy tells how alike neighbors are."""
-    config = run.config
-    colors = _count_colors(run)
-    space = colors.space
-    cells, notes = colors.make_cells()
-    run.on_stage(RasterStage.FIT)
-    fitted = fit_image_classes(FitData(space, cells, (copy,)), config)
-    unmerged = fitted.classes.unmerged
-    min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
-
-    def label_colors(some: NDArray[Any]) -> NDArray[np.uint8]:
-        """Label distinct colors, in chunks: the cells of all would take more memory than the colors."""
-        chunks = (some[start : start + CHUNK_COLORS] for start in range(0, max(1, len(some)), CHUNK_COLORS))
-        return np.concatenate(
-            [unmerged.label_cells(space.make_cells(chunk), min_log_density=min_log_density) for chunk in chunks]
-        )
-
-    # Where each color is counted, the label of each is looked up in a table.
-    find_labels = colors.counts.make_lookup(label_colors) if colors.is_exact else label_colors
-
-    def label(image: Image, *_: object) -> LabeledPixels:
-        """Label each pixel by its color."""
-        return LabeledPixels(ColorIndex(image).map_to_pixels(find_labels))
-
-    found = _measure_classes(run, copy, fitted, space, label, notes)
-    return replace(found, design_effect=0.0) if is_certain(unmerged, cells) else found
-
-
-def _count_colors(run: RasterRun) -> ColorSum:
-    """Collect the colors of all pixels."""
-    raster, config = run.raster, run.config
-    n_channels = 1 if config.greyscale else raster.n_channels
-    # ColorIndex quantizes floats to 16 bits between black and white.
-    black, white = (0.0, 65535.0) if raster.kind == "float32" else (raster.black, raster.white)
-    space = FeatureSpace(config.features, n_channels, black, white)
-    colors = ColorSum(space, "uint8" if raster.kind == "uint8" else "uint16")
-    collect = partial(collect_tile_colors, raster, config=config, space=space)
-    # Threads return one part for each tile, a cluster the sum of all.
-    for part in run.sum_tiles(collect, add_tile_colors, RasterStage.COUNT_COLORS):
-        colors.add(part)
-    return colors
-
-
 def _label_tiles(run: RasterRun, classes: RasterClasses) -> Iterator[tuple[LabeledTile, list[LabelBlock]]]:
     """Make the second pass: label each tile, clean it up, and compress its labels."""
     shape, found = (run.raster.height, run.raster.width), classes.fitted.classes
@@ -365,17 +230,6 @@ def _label_and_compress(
     tile = label(window)
     nothing = np.zeros((0, 0), dtype=np.uint8)
     return replace(tile, label_image=nothing), cut_blocks(tile.label_image, window, shape)
-
-
-def _read_small_copy(raster: Raster, config: SegmentConfig) -> Image:
-    """Read the copy by which the number of classes is chosen."""
-    image = clip_floats(raster.read_thumbnail(MAX_COPY_SIDE))
-    return to_grayscale(image) if config.greyscale else image
-
-
-def _warn_of_flat_border(raster: Raster, copy: Image) -> tuple[str, ...]:
-    """Say what to do if a flat border is no part of the picture, with the value that it has in the file."""
-    return warn_of_flat_border(raster.read_thumbnail(MAX_COPY_SIDE) if raster.is_converted else copy)
 
 
 def _check_settings(raster: Raster, path: Path, config: SegmentConfig) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from segment.config.config import SegmentConfig
 from segment.core.equality import EqualByValue
 from segment.core.errors import format_percent
 from segment.core.georeference import Transform
-from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_shares import assign_shares
@@ -25,50 +24,16 @@ from segment.pipeline.pixel_selection import describe_empty_regions
 from segment.pipeline.result_views import list_shares
 from segment.pipeline.result_warnings import collect_result_warnings, warn_of_cleanup
 from segment.preprocessor.masking import describe_absent_nodata
+from segment.runs.rasters.raster_classes import RasterClasses
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import LabeledTile, sum_class_tables
 from segment.runs.rasters.tile_selection import EVERYTHING
-from segment.runs.rasters.tiles import Window
-from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
 from segment.segmenter.class_model.value_scale import ValueScale
-from segment.segmenter.field.field_labels import WindowPart
-from segment.segmenter.field.share_sample import LabeledPixels, ShareSample
+from segment.segmenter.field.share_sample import ShareSample
 
-__all__ = ["RasterClasses", "RasterSegmentation", "summarize_raster"]
-
-
-@dataclass(frozen=True, eq=False)
-class RasterClasses:
-    """The classes of a raster, and how its pixels are labeled.
-
-    Attributes
-    ----------
-    fitted : FittedClasses
-        The classes, and how they were found.
-    space : FeatureSpace
-        How a color becomes a feature vector.
-    label : callable
-        Takes the image of a window, the window, and its rows and columns whose shares count; returns labels before
-        clean-up. It is sent to workers.
-    empty_reason : str
-        Why a class has no pixel before clean-up, and what the user can do.
-    notes : tuple of str
-        A sentence for the user for each surprise.
-    design_effect : float, >= 1
-        How many neighboring pixels count as one witness in the clean-up; 0 where no color is in doubt.
-    light : tuple of str
-        A sentence if the light is uneven.
-    """
-
-    fitted: FittedClasses
-    space: FeatureSpace
-    label: Callable[[Image, Window, WindowPart], LabeledPixels]
-    empty_reason: str
-    notes: tuple[str, ...]
-    design_effect: float
-    light: tuple[str, ...]
+__all__ = ["RasterSegmentation", "summarize_raster"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

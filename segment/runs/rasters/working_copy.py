@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window, cut_tiles
 from segment.segmenter.fit_data import find_few_colors
 
-__all__ = ["CopyBlock", "assemble_copy", "is_scattered", "make_copy_block", "plan_copy_blocks"]
+__all__ = ["CopyBlock", "assemble_copy", "make_copy_block", "plan_copy_blocks"]
 
 MAX_FILLED_SIDE = 2048  # pixels, of a part in which gaps are filled: that takes some 40 bytes a pixel
 
@@ -28,7 +29,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CopyBlock:
-    """A block of the working copy.
+    """A block of the working copy, or all of it.
 
     Attributes
     ----------
@@ -46,6 +47,11 @@ class CopyBlock:
     image: Image
     n_valid: float
     colors: frozenset[bytes] | None
+
+    @property
+    def is_scattered(self) -> bool:
+        """Whether most of the valid pixels lie so far apart that the copy has lost them: it has less than half."""
+        return bool(np.count_nonzero(self.image.valid) < self.n_valid / 2)
 
 
 def plan_copy_blocks(raster: Raster, tile: int) -> list[Window]:
@@ -115,7 +121,7 @@ def make_copy_block(raster: Raster, block: Window, config: SegmentConfig) -> Cop
     return CopyBlock(block, replace(image, pixels=pixels, valid=valid), float(share.sum()), colors)
 
 
-def assemble_copy(raster: Raster, blocks: Iterable[CopyBlock]) -> tuple[Image, float, frozenset[bytes] | None]:
+def assemble_copy(raster: Raster, blocks: Iterable[CopyBlock]) -> CopyBlock:
     """Assemble the working copy of its blocks.
 
     Parameters
@@ -127,45 +133,20 @@ def assemble_copy(raster: Raster, blocks: Iterable[CopyBlock]) -> tuple[Image, f
 
     Returns
     -------
-    copy : Image
-        The working copy.
-    n_valid : float
-        How many of its pixels the valid pixels of the raster would fill.
-    colors : frozenset of bytes, or None
-        The colors of the raster; None where a block has more than there may be classes.
+    CopyBlock
+        All of the copy.
     """
     shape = compute_working_shape(raster.height, raster.width)
+    blocks = iter(blocks)
+    first = next(blocks)  # it has the type and the scale of all
+    pixels = np.zeros((*shape, *first.image.pixels.shape[2:]), dtype=first.image.pixels.dtype)
     valid = np.zeros(shape, dtype=bool)
-    parts: list[Image] = []
-    pixels = np.zeros((0, 0), dtype=np.uint8)
-    n_valid = 0.0
-    colors: frozenset[bytes] | None = frozenset()
-    for part in blocks:
-        if not parts:  # the first block has the type and the scale of all
-            parts = [part.image]
-            pixels = np.zeros((*shape, *part.image.pixels.shape[2:]), dtype=part.image.pixels.dtype)
-        pixels[part.window.slices], valid[part.window.slices] = part.image.pixels, part.image.valid
-        n_valid += part.n_valid
-        colors = None if colors is None or part.colors is None else colors | part.colors
-    return replace(parts[0], pixels=pixels, valid=valid), n_valid, colors
-
-
-def is_scattered(copy: Image, n_valid: float) -> bool:
-    """Return whether most of the valid pixels lie so far apart that the copy has lost them.
-
-    Parameters
-    ----------
-    copy : Image
-        The working copy.
-    n_valid : float
-        How many of its pixels the valid pixels of the raster would fill.
-
-    Returns
-    -------
-    bool
-        True if the copy has less than half of them.
-    """
-    return bool(np.count_nonzero(copy.valid) < n_valid / 2)
+    n_valid, colors = 0.0, first.colors
+    for block in chain((first,), blocks):
+        pixels[block.window.slices], valid[block.window.slices] = block.image.pixels, block.image.valid
+        n_valid += block.n_valid
+        colors = None if colors is None or block.colors is None else colors | block.colors
+    return CopyBlock(Window(0, 0, *shape), replace(first.image, pixels=pixels, valid=valid), n_valid, colors)
 
 
 def _compute_edges(first: int, count: int, length: int, n: int) -> Floats:

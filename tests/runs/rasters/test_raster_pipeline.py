@@ -258,13 +258,13 @@ def test_k_auto_and_rejected_pixels(tmp_path: Path, quadrants: np.ndarray) -> No
 def test_more_colors_than_memory_should_hold_are_merged_in_bins(
     tmp_path: Path, scene: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from segment.runs.rasters import raster_pipeline, tile_colors
+    from segment.runs.rasters import raster_classes, tile_colors
 
     source = write(tmp_path / "a.tif", scene)
     exact = segment.segment_raster(source, tmp_path / "exact.tif", k=3, **NO_CLEAN_UP)
     monkeypatch.setattr(tile_colors, "MAX_COLORS", 2000)
     monkeypatch.setattr(tile_colors, "StreamingBins", lambda *keys: StreamingBins(*keys, max_bins=1000))
-    monkeypatch.setattr(raster_pipeline, "CHUNK_COLORS", 777)
+    monkeypatch.setattr(raster_classes, "CHUNK_COLORS", 777)
     found = segment.segment_raster(source, tmp_path / "out.tif", k=3, tile=64, **NO_CLEAN_UP)
     assert "distinct colors: they were merged in" in found.warnings[0]
     assert np.mean(read(found.path) == read(exact.path)) > 0.9

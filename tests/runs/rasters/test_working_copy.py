@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from segment.config.config import SegmentConfig
 from segment.preprocessor.working_copy import make_working_copy
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import open_raster
-from segment.runs.rasters.working_copy import assemble_copy, is_scattered, make_copy_block, plan_copy_blocks
+from segment.runs.rasters.tiles import Window
+from segment.runs.rasters.working_copy import CopyBlock, assemble_copy, make_copy_block, plan_copy_blocks
 
 SIZE = (130, 170)
 
@@ -37,10 +39,11 @@ def test_the_working_copy_is_that_of_the_image_in_memory(
     with configure_rasterio():
         raster = open_raster(path)
         blocks = plan_copy_blocks(raster, 50)
-        copy, n_valid, _ = assemble_copy(raster, [make_copy_block(raster, block, SegmentConfig()) for block in blocks])
+        whole = assemble_copy(raster, [make_copy_block(raster, block, SegmentConfig()) for block in blocks])
+    copy = whole.image
     assert len(blocks) > 2
     np.testing.assert_array_equal(copy.valid, expected.valid)
-    assert n_valid == pytest.approx(valid.mean() * copy.valid.size)
+    assert whole.n_valid == pytest.approx(valid.mean() * copy.valid.size)
     step = 1e-5 if pixels.dtype == np.float32 else 1  # of rounding; where gaps are filled, of equally near pixels
     near = np.abs(copy.pixels.astype(float) - expected.pixels) <= step
     assert near.mean() > 0.99
@@ -51,5 +54,6 @@ def test_the_working_copy_is_that_of_the_image_in_memory(
 
 def test_a_copy_that_has_lost_most_pixels_is_scattered(rng: np.random.Generator) -> None:
     copy = make_working_copy(build_image(np.full((20, 30), 9, dtype=np.uint8)))
-    assert not is_scattered(copy, n_valid=1.5 * copy.valid.size)
-    assert is_scattered(copy, n_valid=2 * copy.valid.size + 1)
+    part = partial(CopyBlock, Window(0, 0, 20, 30), copy, colors=None)
+    assert not part(n_valid=1.5 * copy.valid.size).is_scattered
+    assert part(n_valid=2 * copy.valid.size + 1).is_scattered
