@@ -91,8 +91,8 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
     if output == STANDARD and as_json:
         raise SettingsError("--json: stdout is one document, so no picture goes there too; got -o -. Give a folder.")
     # Only one file fits into a pipe.
-    if output == STANDARD and options["save"] is None:
-        options["save"] = "panel"
+    if output == STANDARD and not options["save"]:
+        options["save"] = ("panel",)
     return _segment_images("run", inputs, start, output, options, debug=debug, as_json=as_json)
 
 

@@ -33,19 +33,16 @@ def _read_config(context: click.Context, _parameter: click.Parameter, path: Path
         context.meta[_PATH] = printable_path(path)
         settings = load_config_file(path)
         context.meta[_SETTINGS] = settings
-        context.default_map = {name: _to_option(name, value) for name, value in settings.items()}
+        context.default_map = {name: _to_option(value) for name, value in settings.items()}
         known = {param.name for param in context.command.params}
         for name in (name for name in settings if name not in known):
             reason = f"{name}: {context.command_path} has an option of its own for it. It is left out"
             print_message(f"Warning: {context.meta[_PATH]}: {reason}.")
 
 
-def _to_option(name: str, value: Any) -> Any:
+def _to_option(value: Any) -> Any:
     """Write a value as its option takes it from the command line."""
-    if isinstance(value, Span):
-        return str(value)
-    # Products are one text, other options of several values are repeated.
-    return ",".join(value) if name == "save" else value
+    return str(value) if isinstance(value, Span) else value
 
 
 # Eager, so that its settings are there before the other options are read.
@@ -89,7 +86,9 @@ def split_by_source(options: Options) -> tuple[Options, Options]:
             if value == "" and settings[name].is_text and not (context and name in context.meta.get(_SETTINGS, {})):
                 rule = settings[name].form.rule
                 raise SettingsError(f"{name} ({settings[name].option}): {rule}; got nothing. Leave it out for none.")
-            (from_file if is_from_file else given)[name] = settings[name].check(value)
+            # Products are one text for messages; given several times, all of them are written.
+            written = ",".join(value) if name == "save" else value
+            (from_file if is_from_file else given)[name] = settings[name].check(written)
     return given, from_file
 
 

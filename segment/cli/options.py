@@ -250,7 +250,7 @@ def _describe_products_beside(command: EntryPoint) -> dict[str, Any]:
     help_ = f"{others[-1]} writes the settings too, as a file for --config."
     if len(others) > 1:
         help_ = f"What to write besides: as for segment run. {help_}"
-    return {"metavar": ",".join(others), "help": help_}
+    return {"metavar": ",".join(others), "help": help_, "multiple": True}
 
 
 def _describe_value(setting: Setting) -> dict[str, Any]:
@@ -263,7 +263,7 @@ def _describe_value(setting: Setting) -> dict[str, Any]:
     if setting.is_text or (setting.type is tuple and not setting.choices):
         return {"metavar": form.replace(" or ", "|"), "multiple": setting.type is tuple}
     if setting.type is tuple:
-        return {"metavar": "PRODUCT,..."}
+        return {"metavar": "PRODUCT,...", "multiple": True}
     if setting.type is Span:
         return {"metavar": "LOW..HIGH"}
     # A number with a unit is a text.

@@ -69,7 +69,7 @@ def read_label_file(path: str | PathLike[str]) -> StoredLabels:
     try:
         labels, palette, text, georeference = readers[suffix](path)
     except FileNotFoundError as error:
-        raise ImageError(f"{shown}: no such file.") from error
+        raise ImageError(f"{shown}: no such file. Check the path.") from error
     except Exception as error:  # what a damaged file makes the libraries raise has no common type
         raise ImageError(f"{shown}: is no label image; {error}. Give what --save labels wrote.") from error
     if labels.ndim != 2 or labels.dtype.kind not in "ui" or not labels.size:

@@ -218,3 +218,12 @@ def test_options_that_are_no_settings_take_no_other_numbers(words: tuple[str, ..
     code, _, err = run_program(*words)
     kind = "float" if "--timeout" in words else "integer"
     assert (code, f"'1_0' is not a valid {kind}." in err) == (2, True)
+
+
+def test_products_of_every_save_are_written(run_program: Program) -> None:
+    result = run_program("run", "a.png", "-k", "2", "--save", "labels,config", "--save", "classes")
+    assert result.code == 0
+    assert sorted(path.name for path in Path("outputs").iterdir()) == ["a_classes.csv", "a_config.toml", "a_labels.png"]
+    again = run_program("run", "a.png", "--config", "outputs/a_config.toml", "--save", "mean", "-o", "again")
+    assert again.code == 0
+    assert [path.name for path in Path("again").iterdir()] == ["a_mean.png"]
