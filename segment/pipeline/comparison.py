@@ -27,9 +27,9 @@ from segment.pipeline.label_matching import compute_adjusted_rand_index, count_o
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.pipeline import segment_image
 from segment.pipeline.pixel_selection import take_arrays
-from segment.pipeline.preparation import Source
 from segment.pipeline.result import Segmentation
 from segment.pipeline.sheet_views import SheetViews
+from segment.pipeline.sources import Source
 from segment.preprocessor.preprocessor import enlarge
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture

@@ -18,9 +18,10 @@ from segment.mixture.selection import Selection
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.pipeline import segment_image
 from segment.pipeline.pixel_selection import take_arrays
-from segment.pipeline.preparation import Source, get_source_path, read_image
+from segment.pipeline.preparation import read_image
 from segment.pipeline.result import Segmentation
 from segment.pipeline.sheet_views import SheetViews
+from segment.pipeline.sources import Source, get_source_path
 
 __all__ = ["DEFAULT_RANGE", "Exploration", "explore"]
 

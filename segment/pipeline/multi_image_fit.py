@@ -17,7 +17,8 @@ from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
-from segment.pipeline.preparation import Source, get_page, get_source_path, load_source, name_page, preprocess
+from segment.pipeline.preparation import load_source, preprocess
+from segment.pipeline.sources import Source, get_page, get_source_path, name_page
 from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel

@@ -12,9 +12,9 @@ from segment.config.setting_arguments import SettingArguments
 from segment.core.errors import SettingsError
 from segment.mixture.selection import Selection
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, take_arrays
-from segment.pipeline.preparation import list_pages
 from segment.pipeline.result import Segmentation
 from segment.pipeline.shared_classes import fit_and_select, label_with_model, resolve_for_model
+from segment.pipeline.sources import list_pages
 from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = ["iterate_pages", "segment_pages"]

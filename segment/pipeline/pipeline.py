@@ -31,7 +31,7 @@ from segment.pipeline.label_cleanup import (
     resolve_sizes,
 )
 from segment.pipeline.pixel_selection import take_arrays
-from segment.pipeline.preparation import Source, get_source_name, preprocess, read_image
+from segment.pipeline.preparation import preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
 from segment.pipeline.result_warnings import (
@@ -42,6 +42,7 @@ from segment.pipeline.result_warnings import (
     warn_of_cleanup,
     warn_of_kept_coordinates,
 )
+from segment.pipeline.sources import Source, get_source_name
 from segment.pipeline.uneven_light import warn_of_uneven_light
 from segment.postprocessor.postprocessor import CleanedLabels
 from segment.preprocessor.preprocessor import clip_floats, enlarge

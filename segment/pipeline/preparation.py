@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from io import IOBase
 from os import PathLike
@@ -15,133 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import SegmentError, SettingsError, printable_path
+from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.core.pixel_grid import PixelSize
 from segment.core.units import METERS_PER_UNIT
 from segment.loader.decoders.checks import PageNote
 from segment.loader.file_kind import identify_file
-from segment.loader.loader import FilePage, LoadedFile, count_pages, load_path, load_stream
-from segment.loader.mask_files import PageOfImage
+from segment.loader.loader import FilePage, LoadedFile, load_path, load_stream
 from segment.pipeline.file_loading import load_file, make_read_options
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
+from segment.pipeline.sources import Source, get_page, get_source_path, name_page
 from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
 
-__all__ = [
-    "Source",
-    "choose_pixel_size",
-    "get_page",
-    "get_page_name",
-    "get_source_name",
-    "get_source_path",
-    "list_pages",
-    "load_source",
-    "name_page",
-    "preprocess",
-    "read_image",
-]
+__all__ = ["choose_pixel_size", "load_source", "preprocess", "read_image"]
 
 MAX_SIZE_DIFFERENCE = 0.01  # of the areas of a pixel, by the settings and by the file, that is not worth a word
-
-Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
-
-
-def get_source_name(source: object) -> str:
-    """Get what messages call an image.
-
-    Parameters
-    ----------
-    source : object
-        What is segmented.
-
-    Returns
-    -------
-    str
-        Its path, or "image" for an array.
-
-    Examples
-    --------
-    >>> get_source_name("photo.jpg")
-    'photo.jpg'
-    """
-    return printable_path(source) if isinstance(source, (str, PathLike)) else "image"
-
-
-def get_page_name(source: object) -> str:
-    """Get what messages call an image that may be one of the pages of a file.
-
-    Parameters
-    ----------
-    source : object
-        What is segmented.
-
-    Returns
-    -------
-    str
-        As from :func:`get_source_name`, with the number of the page where the file has several.
-
-    Examples
-    --------
-    >>> get_page_name(FilePage("stack.tif", 2, 9))
-    'stack.tif, page 2'
-    """
-    name = get_source_name(source)
-    return f"{name}, page {source.number}" if isinstance(source, FilePage) and source.n_pages > 1 else name
-
-
-@contextmanager
-def name_page(source: object) -> Iterator[None]:
-    """Let an error about one of the pages of a file name the page, not the file alone.
-
-    Parameters
-    ----------
-    source : object
-        What is segmented.
-    """
-    try:
-        yield
-    except SegmentError as error:
-        file, page = get_source_name(source), get_page_name(source)
-        if file == page or not str(error).startswith(f"{file}: "):
-            raise
-        raise type(error)(page + str(error).removeprefix(file)) from error
-
-
-def get_source_path(source: object, image: Image) -> str:
-    """Get the path by which the mask of an image is found in a folder.
-
-    Parameters
-    ----------
-    source : object
-        What is segmented.
-    image : Image
-        The same, loaded.
-
-    Returns
-    -------
-    str
-        Its path, or the name of the file that an Image was loaded from; empty for an array.
-    """
-    return os.fsdecode(source) if isinstance(source, (str, PathLike)) else image.file_name
-
-
-def get_page(source: object, config: SegmentConfig) -> PageOfImage:
-    """Get which page of its file an image is, for a mask that has a page for each.
-
-    Parameters
-    ----------
-    source : object
-        What is segmented.
-    config : SegmentConfig
-        Its `page` counts where not all pages are segmented.
-
-    Returns
-    -------
-    PageOfImage
-    """
-    if isinstance(source, FilePage):
-        return PageOfImage(source.number, source.n_pages)
-    return PageOfImage(config.page if isinstance(config.page, int) else 1)
 
 
 def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = NO_ARRAYS) -> Image:
@@ -254,37 +139,6 @@ def _convert_to_image(source: Source, config: SegmentConfig) -> Image:
     if isinstance(source, Image):
         return source.select_bands(config.band_numbers)
     return Image.from_array(cast(ArrayLike, source), bands=config.band_numbers, keep_profile=config.keep_profile)
-
-
-def list_pages(sources: Iterable[Source], config: SegmentConfig) -> list[Source]:
-    """List what is segmented: each source or, where the settings ask for all pages, each page of each file.
-
-    Parameters
-    ----------
-    sources : iterable of path, binary file, array_like or Image
-    config : SegmentConfig
-        Its `page` counts.
-
-    Returns
-    -------
-    list
-
-    Raises
-    ------
-    ImageError
-        If a file cannot be read.
-    SettingsError
-        If all pages are asked for of what is no path.
-    """
-    if config.page != "all":
-        return list(sources)
-    pages: list[Source] = []
-    for source in sources:
-        if not isinstance(source, (str, PathLike)):
-            raise SettingsError("page (--page): all pages of a file that has a path; got other pixels. Leave it out.")
-        n_pages = count_pages(source)
-        pages += [FilePage(os.fsdecode(source), number, n_pages) for number in range(1, n_pages + 1)]
-    return pages
 
 
 def preprocess(image: Image, config: SegmentConfig) -> Image:

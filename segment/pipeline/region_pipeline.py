@@ -18,9 +18,10 @@ from segment.core.stages import Stage
 from segment.pipeline.fine_structure import NOISE_WARNING
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.pixel_selection import take_arrays
-from segment.pipeline.preparation import Source, preprocess, read_image
+from segment.pipeline.preparation import preprocess, read_image
 from segment.pipeline.result_views import LabelViews
 from segment.pipeline.result_warnings import warn_of_kept_coordinates
+from segment.pipeline.sources import Source
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.regions.region_finding import find_hierarchy, smooth_for_regions
 from segment.segmenter.regions.region_graph import RegionGraph

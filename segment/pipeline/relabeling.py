@@ -26,8 +26,9 @@ from segment.pipeline.class_shares import assign_shares
 from segment.pipeline.class_table import ClassRow, convert_means_to_rgb, tabulate_classes
 from segment.pipeline.measured_views import MeasuredViews
 from segment.pipeline.output_loader import load_output
-from segment.pipeline.preparation import Source, load_source, read_image
+from segment.pipeline.preparation import load_source, read_image
 from segment.pipeline.result_warnings import warn_of_absent_classes, warn_of_kept_coordinates
+from segment.pipeline.sources import Source
 from segment.preprocessor.preprocessor import clip_floats
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_naming import find_label

@@ -14,7 +14,7 @@ from PIL import Image as PilImage
 from segment import Image, SegmentConfig
 from segment.core.errors import SettingsError
 from segment.core.pixel_grid import PixelSize
-from segment.pipeline.preparation import choose_pixel_size, get_source_name, preprocess, read_image
+from segment.pipeline.preparation import choose_pixel_size, preprocess, read_image
 
 
 def test_a_path_a_stream_an_array_and_an_image_are_the_same_image(tmp_path: Path, quadrants: np.ndarray) -> None:
@@ -23,11 +23,6 @@ def test_a_path_a_stream_an_array_and_an_image_are_the_same_image(tmp_path: Path
     config = SegmentConfig()
     for source in (path, str(path), io.BytesIO(path.read_bytes()), quadrants, Image.from_array(quadrants)):
         np.testing.assert_array_equal(read_image(source, config).pixels, quadrants)
-
-
-def test_messages_name_a_file_by_its_path_and_an_array_as_image() -> None:
-    assert get_source_name(Path("a.png")) == "a.png"
-    assert get_source_name(np.zeros((2, 2))) == "image"
 
 
 def test_the_image_is_shrunk_and_converted_to_grayscale(quadrants: np.ndarray) -> None:
