@@ -315,7 +315,7 @@ def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, t
             "Ask for fewer."
         )
     # Sums of squares over all observations have to stay finite; the largest value bounds them.
-    largest = float(np.abs(np.nan_to_num(cells.means)).max())
+    largest = float(np.fmax.reduce(np.abs(cells.means), axis=None, initial=0.0))
     if not largest <= _MAX_VALUE / np.sqrt(cells.total_weight):
         raise SettingsError(f"X: values whose squares can be summed up; got {largest:.3g}. Divide them by that.")
     if covariance_type not in COVARIANCE_TYPES:

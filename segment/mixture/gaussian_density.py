@@ -82,13 +82,15 @@ def compute_moments(cells: Cells) -> Floats:
     >>> compute_moments(make_point_cells([[2.0, 3.0]])).T
     array([[1., 2., 3., 4., 6., 9.]])
     """
-    x = cells.means.T
-    rows, columns = get_triangle_indices(cells.n_features)
-    stacked = np.empty((1 + len(x) + len(rows), len(cells)))
+    d, at = cells.n_features, 1 + cells.n_features
+    stacked = np.empty((at + d * (d + 1) // 2, len(cells)))
     stacked[0] = 1.0
-    stacked[1 : 1 + len(x)] = x
-    np.multiply(x[rows], x[columns], out=stacked[1 + len(x) :])
-    stacked[1 + len(x) :] += cells.scatters.T
+    stacked[1:at] = cells.means.T
+    x, products = stacked[1:at], stacked[at:]
+    # Row by row of the packed triangle: the features of all products at once would be copies of twice their size.
+    for i in range(d):
+        np.multiply(x[i], x[i:], out=products[i * d - i * (i - 1) // 2 :][: d - i])
+    products += cells.scatters.T
     return stacked
 
 

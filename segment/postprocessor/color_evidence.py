@@ -296,6 +296,8 @@ def open_by_evidence(graph: RegionGraph, target: Labels, sums: EvidenceSums, evi
     RegionGraph
         Parts of one class beside each other are one region.
     """
+    if not target.any():
+        return graph
     label = graph.label
     source, neighbor, border = graph.list_directed_borders()
     thin = target[source] > 0
