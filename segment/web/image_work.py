@@ -6,7 +6,6 @@ folder of the image the current one: results name their files without folders, a
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import shutil
@@ -17,34 +16,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, OutputError, describe_os_error
-from segment.core.hex_colors import format_hex_color
 from segment.core.image import Image
 from segment.core.opencv import load_cv2, resize_to_nearest
 from segment.loader.loader import load_image
-from segment.mixture.cells import Cells
-from segment.output.density_chart import compute_histogram, take_feature, take_feature_density
-from segment.output.label_formats import encode_label_png
 from segment.output.pictures.encoding import encode_picture
 from segment.output.pictures.scaling import convert_to_rgb, stretch_for_display
-from segment.pipeline.region_pipeline import RegionSegmentation
 from segment.pipeline.result import Segmentation
 from segment.preprocessor.preprocessor import shrink
 from segment.runs.class_source import ClassSource
 from segment.runs.image_job import run_job, segment_job
 from segment.runs.job import plan_jobs
 from segment.segmenter.class_model.storage import load_class_model
-from segment.web.preview import LruCache, View, load_picture, make_view
+from segment.web.preview import load_picture, make_view
+from segment.web.view_description import describe_view
 
 __all__ = ["describe_picture", "draw_picture", "look_up_pixel", "make_products", "segment_for_page", "store_labels"]
 
 MAX_PNG_PIXELS = 2**16  # of an image that is sent without loss: it is enlarged on the screen
-MAX_SCREEN_LABELS = 255  # more are sent as colors of two bytes
-_N_CURVE = 128  # points of a density curve
-_HISTOGRAMS = LruCache(4)  # of this process: counting takes a fifth of the time of a quick answer
 
 
 def describe_picture(path: Path, config: SegmentConfig) -> dict[str, Any]:
@@ -127,21 +118,7 @@ def segment_for_page(path: Path, config: SegmentConfig, size: int, quick: bool, 
     """
     begin = time.perf_counter()
     view = make_view(_enter_folder(path), config, size=size, quick=quick, model=model)
-    labels = _fit_labels(view, size)
-    found = view.result
-    described = {
-        "width": view.image.width,
-        "height": view.image.height,
-        "shown": [labels.shape[1], labels.shape[0]],
-        "is_exact": view.is_exact,
-        "is_sampled": not (view.is_full or (view.is_exact and _has_all_pixels(view))),
-        "k": found.n_classes,
-        "channels": list(view.image.band_names),
-        "warnings": list(found.warnings),
-        "labels_png": base64.b64encode(_encode_labels(labels, found.n_classes)).decode(),
-        **(_describe_regions(found) if isinstance(found, RegionSegmentation) else _describe_classes(found, view)),
-    }
-    return {**described, "seconds": round(time.perf_counter() - begin, 4)}
+    return {**describe_view(view, size), "seconds": round(time.perf_counter() - begin, 4)}
 
 
 def look_up_pixel(path: Path, config: SegmentConfig, size: int, model: str, x: int, y: int) -> dict[str, Any]:
@@ -244,120 +221,17 @@ def store_labels(path: Path, config: SegmentConfig, labels_name: str, target: st
         labels = np.zeros((whole.height, whole.width), np.uint8)
         labels[top:bottom, left:right] = pixels
         pixels = labels
+    done, data = load_cv2().imencode(".png", pixels)
+    if not done:
+        raise OutputError("labels: cannot be encoded.")
     try:
-        Path(target).write_bytes(_encode_png(pixels))
+        Path(target).write_bytes(data.tobytes())
     except OSError as error:
         raise OutputError(
             f"labels: cannot be kept; {describe_os_error(error)}. Free some space in the temporary folder."
         ) from error
 
 
-def _encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Encode gray values (H, W), or colors (H, W, 3) in OpenCV's order, as PNG."""
-    done, data = load_cv2().imencode(".png", pixels)
-    if not done:
-        raise OutputError("labels: cannot be encoded.")
-    return bytes(data.tobytes())
-
-
 def _scale_place(shape: tuple[int, ...], image: Image, x: int, y: int) -> tuple[int, int]:
     """Find the row and the column of an array of this shape where a pixel of the image lies."""
     return y * shape[0] // image.height, x * shape[1] // image.width
-
-
-def _fit_labels(view: View, size: int) -> NDArray[np.integer[Any]]:
-    """Sample the labels of the whole image at the size of the screen."""
-    labels: NDArray[np.integer[Any]] = view.result.label_image
-    if not view.is_full or size == 0 or max(labels.shape) <= size:
-        return labels
-    height, width = shrink(replace(view.image, interest=None), max_size=size).valid.shape
-    rows = (np.arange(height) * 2 + 1) * labels.shape[0] // (2 * height)
-    columns = (np.arange(width) * 2 + 1) * labels.shape[1] // (2 * width)
-    sampled: NDArray[np.integer[Any]] = labels[rows][:, columns]
-    return sampled
-
-
-def _has_all_pixels(view: View) -> bool:
-    """Tell whether each pixel of the image has its label: labels of small images are not sampled."""
-    return view.result.label_image.shape == view.image.valid.shape
-
-
-def _encode_labels(labels: NDArray[np.integer[Any]], n: int) -> bytes:
-    """Encode labels so that a browser can read them from a canvas: red is the low byte, green the high one."""
-    if n <= MAX_SCREEN_LABELS:
-        # A palette in which each color is its own number.
-        return encode_label_png(labels, np.repeat(np.arange(1, n + 1, dtype=np.uint8)[:, None], 3, axis=1))
-    return _encode_png(np.stack([np.zeros_like(labels), labels >> 8, labels & 255], axis=-1).astype(np.uint8))
-
-
-def _describe_regions(found: RegionSegmentation) -> dict[str, Any]:
-    """Describe the regions of an image."""
-    colors = [format_hex_color(color) for color in found.colors]
-    return {"n_regions": found.n_regions, "colors": colors, "classes": [], "histograms": []}
-
-
-def _describe_classes(found: Segmentation, view: View) -> dict[str, Any]:
-    """Describe the classes of an image."""
-    scale = view.image.width * view.image.height / found.label_image.size
-    classes = [
-        {
-            "label": row.label,
-            "name": row.name,
-            "color": format_hex_color(color),
-            "pixels": round(row.pixels * scale),
-            "share": row.share,
-            "mean": list(row.mean),
-            "mean_color": format_hex_color(mean),
-        }
-        for row, color, mean in zip(found.classes, found.colors, found.mean_colors, strict=True)
-    ]
-    selection = found.selection
-    about: dict[str, Any] = {
-        "classes": classes,
-        "changed": found.changed,
-        "rejected": found.rejected,
-        "histograms": _describe_histograms(found),
-    }
-    if selection.candidates:
-        about["choice"] = selection.sentence
-        about["curve"] = {
-            "criterion": selection.criterion,
-            "chosen": selection.chosen,
-            "values": [[candidate.n_classes, candidate.value] for candidate in selection.candidates],
-        }
-    return about
-
-
-def _describe_histograms(found: Segmentation) -> list[dict[str, Any]]:
-    """Describe the histogram of each feature, and the density of each class over it."""
-    cells, model = found.spatial.data.cells, found.model
-    if not found.n_classes or not len(cells):
-        return []
-    # The cells are kept beside their histograms, so that no others get their id.
-    _, histograms = _HISTOGRAMS.get(id(cells), lambda: (cells, _count_features(cells)))
-    charts = []
-    for number, (name, (heights, edges)) in enumerate(zip(found.space.feature_names, histograms, strict=True)):
-        x = np.linspace(edges[0], edges[-1], _N_CURVE)
-        parts = np.exp(take_feature_density(model, number).log_joint(x[:, None]))
-        # Components of one class make one curve.
-        curves = [parts[:, found.groups == label].sum(axis=1) for label in range(found.n_classes)]
-        charts.append(
-            {
-                "feature": name,
-                "low": float(edges[0]),
-                "high": float(edges[-1]),
-                "bars": _round_values(heights),
-                "curves": [_round_values(curve) for curve in curves],
-            }
-        )
-    return charts
-
-
-def _count_features(cells: Cells) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Compute the histogram of each feature: heights and edges of the bins."""
-    return [compute_histogram(take_feature(cells, number)) for number in range(cells.n_features)]
-
-
-def _round_values(values: NDArray[np.float64]) -> list[float]:
-    """Round values to four digits, which is more than a chart shows."""
-    return [float(f"{value:.4g}") for value in values.tolist()]
