@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from segment.config.config import GROUPS
-from segment.config.setting import OTHER_NAMES
+from segment.config.setting_names import OTHER_NAMES
 from segment.core.errors import SettingsError, printable_path
 from segment.core.version import __version__
 from segment.runs.path_checks import guess_command

@@ -11,7 +11,8 @@ from typing import Any
 
 from segment.config.conflicts import refuse_conflicts
 from segment.config.entry_points import ENTRY_POINTS, NO_VALUES, reject_ignored
-from segment.config.setting import SPELLINGS, Setting, Span, resolve_names
+from segment.config.setting import Setting, Span
+from segment.config.setting_names import SPELLINGS, resolve_names
 from segment.config.setting_values import GROUPS, SettingValues, list_settings
 from segment.core.errors import SettingsError
 

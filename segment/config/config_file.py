@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from segment.config.setting import Span, resolve_names
+from segment.config.setting import Span
+from segment.config.setting_names import resolve_names
 from segment.config.setting_values import SettingValues, list_settings
 from segment.core.errors import SettingsError
 from segment.core.version import __version__

@@ -7,11 +7,12 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from segment.config.palette_file import is_palette_file, read_palette_file
+from segment.config.setting_names import SPELLINGS
 from segment.config.text_forms import (
     BANDS,
     BOX,
@@ -28,22 +29,10 @@ from segment.config.text_forms import (
 )
 from segment.core.errors import SettingsError
 
-__all__ = ["OTHER_NAMES", "SPELLINGS", "Setting", "Span", "define_setting", "describe_field", "resolve_names"]
+__all__ = ["Setting", "Span", "define_setting", "describe_field"]
 
 Value = TypeVar("Value")
 
-# Other spellings of settings and of their values, on the command line and in the library, with the usual one.
-SPELLINGS = {"grayscale": "greyscale", "seed_colour": "seed_color", "gray": "grey"}
-# Names of settings in other libraries: the message that refuses one suggests the name that it has here.
-OTHER_NAMES = {
-    **dict.fromkeys(("n_classes", "n_clusters", "n_components", "num_classes", "n_colors", "classes", "clusters"), "k"),
-    **dict.fromkeys(("n_regions", "n_segments"), "regions"),
-    **dict.fromkeys(("random_state", "random_seed", "rng"), "seed"),
-    **dict.fromkeys(("init_params", "initialization"), "init"),
-    **dict.fromkeys(("names", "class_names"), "name"),
-    **dict.fromkeys(("color", "colour", "color_space", "colour_space", "colorspace"), "features"),
-    **dict.fromkeys(("cmap", "colormap", "colors", "colours"), "palette"),
-}
 MAX_TEXT_LENGTH = 60  # characters
 
 
@@ -316,52 +305,6 @@ def describe_field(item: Field[Any], hint: object) -> Setting:
     about = {**item.metadata, "choices": item.metadata["choices"] or choices}
     about["option"] = item.metadata["option"] or "--" + item.name.replace("_", "-")
     return Setting(name=item.name, default=item.default, type=kind, **about)
-
-
-def resolve_names(given: Mapping[str, Value], known: Collection[str]) -> dict[str, Value]:
-    """Replace other spellings of the names of settings by the usual ones.
-
-    Parameters
-    ----------
-    given : mapping of str to value
-        By the names that the user wrote.
-    known : collection of str
-        The usual names of all settings.
-
-    Returns
-    -------
-    dict of str to value
-
-    Raises
-    ------
-    SettingsError
-        If a setting is given in two spellings, or a name is unknown: the message suggests what it may stand for.
-
-    Examples
-    --------
-    >>> resolve_names({"grayscale": True}, ["k", "greyscale", "features"])
-    {'greyscale': True}
-    >>> resolve_names({"colorspace": "lab"}, ["k", "greyscale", "features"])
-    Traceback (most recent call last):
-        ...
-    segment.core.errors.SettingsError: colorspace: no such setting. Did you mean features?
-    """
-    found: dict[str, Value] = {}
-    for written, value in given.items():
-        name = SPELLINGS.get(written, written)
-        if name not in known:
-            raise SettingsError(f"{written}: no such setting. {_suggest_setting(written, known)}")
-        if name in found:
-            raise SettingsError(f"{name}: a setting is given once; got {written} too. Leave one out.")
-        found[name] = value
-    return found
-
-
-def _suggest_setting(name: str, known: Collection[str]) -> str:
-    """Suggest the setting that a name with a slip, or one of another library, may stand for; else list all."""
-    name = name.replace("-", "_").lower()
-    near = [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
 
 
 def _convert_scalar(value: Any) -> Any:

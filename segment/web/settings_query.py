@@ -10,7 +10,8 @@ from segment.config.config import GROUPS, SegmentConfig, list_settings
 from segment.config.entry_points import ENTRY_POINTS
 from segment.config.palette_file import is_palette_file
 from segment.config.products import CLASS_PRODUCTS, PRODUCTS, REGION_PRODUCTS
-from segment.config.setting import Setting, Span, resolve_names
+from segment.config.setting import Setting, Span
+from segment.config.setting_names import resolve_names
 from segment.config.text_forms import is_number, is_path
 from segment.core.errors import SettingsError
 

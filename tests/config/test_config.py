@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from segment.config.config import SegmentConfig, list_settings
-from segment.config.setting import SPELLINGS, Setting, Span
+from segment.config.setting import Setting, Span
+from segment.config.setting_names import SPELLINGS
 from segment.core.errors import SettingsError
 
 

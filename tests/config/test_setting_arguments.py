@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 import segment
 from segment.config.config import list_settings
-from segment.config.setting import SPELLINGS, Setting
+from segment.config.setting import Setting
 from segment.config.setting_arguments import SettingArguments
+from segment.config.setting_names import SPELLINGS
 
 HINTS = get_type_hints(SettingArguments, localns={"ArrayLike": ArrayLike})
 
