@@ -246,4 +246,5 @@ def _describe_failure(error: Exception, job: Job) -> str:
     names = tuple(printable_path(path) for path in (job.source, *job.more_bands))
     # A setting may fit the bands of all images but this one.
     is_nameless = isinstance(error, (ImageError, SettingsError)) and not text.startswith(names)
-    return f"{names[0]}: {text}" if is_nameless else text
+    # An image in memory knows the name of its file, and not its folder.
+    return f"{names[0]}: {text.removeprefix(f'{printable_path(job.source.name)}: ')}" if is_nameless else text

@@ -84,6 +84,15 @@ def test_a_failure_names_the_image(tmp_path: Path) -> None:
         assert error.startswith(str(tmp_path))
 
 
+def test_a_failure_names_the_image_once(tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The image in memory knows the name of its file, and not its folder.
+    monkeypatch.setattr("segment.output.shapes.MAX_POINTS", -100)
+    config = SegmentConfig(k=4, save=("geojson",))
+    (job,) = plan_jobs([picture], tmp_path / "out", config)
+    outcome = run_job(job, config, segment_job)
+    assert outcome.error.startswith(f"{picture}: polygons of at most")
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
