@@ -32,6 +32,7 @@ _ENTRY_GAP = 18  # between the entries of a legend
 _MIN_WIDTH = 640  # of a panel
 _MIN_TEXT, _MAX_TEXT = 24, 36  # height of letters, of the squares of a legend and of a bar of colors
 _WIDTH_PER_TEXT = 60  # width of a sheet for a pixel of the height of its letters: 20 where it is shown 1200 wide
+_HEIGHT_PER_TEXT = 8  # a picture is at least so many times as high as letters above _MAX_TEXT: it may be a strip
 _BAND_ROWS = 256  # copied at once
 _FRAME = (176, 176, 176)  # color of the line around a picture, without which white parts run into the page
 
@@ -102,7 +103,7 @@ def draw_sheet(
 
     # `column_step` and `row_step` lead from the left upper corner of a picture to that of the next.
     high, wide = pictures[0][1].shape[:2]
-    text = max(_choose_text_height(columns * wide), wide // _WIDTH_PER_TEXT)
+    text = max(_choose_text_height(columns * wide), min(wide // _WIDTH_PER_TEXT, high // _HEIGHT_PER_TEXT))
     enlarged = -(-text // _MAX_TEXT)  # divides and rounds up
     margin = _MARGIN * enlarged
     line = 2 * text

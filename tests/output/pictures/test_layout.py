@@ -69,6 +69,11 @@ def test_letters_and_gaps_grow_with_a_large_picture() -> None:
     assert measure(4320) == (72 - 4, 2 * MARGIN + 2, 4 * MARGIN)
 
 
+def test_letters_of_a_strip_are_not_as_high_as_it_is_long() -> None:
+    sheet = draw_sheet([("strip", np.zeros((2, 20_000, 3), np.uint8))], 1, [("1", (0, 0, 0))])
+    assert sheet.shape[0] < 300
+
+
 def test_a_scale_is_below_its_sheet() -> None:
     sheet = draw_sheet([("title", PICTURE)], 1, ())
     scale = np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8)
