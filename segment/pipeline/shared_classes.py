@@ -19,11 +19,11 @@ from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.selection import Selection
 from segment.pipeline.multi_image_fit import ImagePart, TrainingImage, collect_part, find_common_scale, fit_parts
-from segment.pipeline.pipeline import build_result, clean_labels
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, take_arrays
 from segment.pipeline.preparation import preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
+from segment.pipeline.result_building import build_result, clean_labels
 from segment.pipeline.sources import Source, get_page_name, get_source_name, list_pages
 from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel

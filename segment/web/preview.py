@@ -17,11 +17,12 @@ from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import extract_features
 from segment.loader.loader import LoadedFile
-from segment.pipeline.pipeline import build_result, clean_labels, make_class_model, segment_image
+from segment.pipeline.pipeline import make_class_model, segment_image
 from segment.pipeline.preparation import preprocess, read_image
 from segment.pipeline.provenance import Provenance
 from segment.pipeline.region_pipeline import RegionSegmentation, segment_regions
 from segment.pipeline.result import Segmentation
+from segment.pipeline.result_building import build_result, clean_labels
 from segment.pipeline.shared_classes import label_with_model
 from segment.preprocessor.preprocessor import shrink
 from segment.preprocessor.working_copy import make_working_copy

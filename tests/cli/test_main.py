@@ -105,7 +105,7 @@ def test_unforeseen_error_is_called_a_fault(run_program: Program, monkeypatch: p
 
     for target, where in (
         ("segment.cli.commands.plan_jobs", ""),
-        ("segment.pipeline.pipeline.LabelCleaner", "a.png: "),
+        ("segment.pipeline.result_building.LabelCleaner", "a.png: "),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(target, broken)
