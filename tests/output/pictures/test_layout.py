@@ -60,7 +60,7 @@ def test_the_longest_entry_fits_below_a_small_picture() -> None:
 
 def test_letters_and_gaps_grow_with_a_large_picture() -> None:
     def measure(wide: int) -> tuple[int, int, int]:
-        sheet = draw_sheet([("title", np.full((30, wide, 3), (200, 0, 100), np.uint8))], 1, [("x", (0, 255, 0))])
+        sheet = draw_sheet([("title", np.full((600, wide, 3), (200, 0, 100), np.uint8))], 1, [("x", (0, 255, 0))])
         square, columns = np.nonzero((sheet == (0, 255, 0)).all(axis=2))
         return int(np.ptp(square)), int(columns.min()), sheet.shape[1] - wide
 
