@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_choice", "describe_result", "list_colors", "warn_of_lost_georeference"]
 
+_NAMED_PICTURES = frozenset({"panel", "posterior", "outline", "report"})  # products in which names are drawn
+
 
 def describe_result(
     job: Job, result: Segmentation, paths: Sequence[Path], shared: ClassModel | None, *, with_shares: bool
@@ -52,7 +54,7 @@ def describe_result(
         tuple(replace(row, area=None) if row.label in result.absent else row for row in result.classes),
         list_colors(result.colors),
         changed=result.changed,
-        warnings=result.warnings + warn_of_lost_georeference(result),
+        warnings=result.warnings + warn_of_lost_georeference(result) + _warn_of_missing_letters(result),
         absent=result.absent,
         interest=_tabulate_interest(result),
         old_numbers=result.old_numbers,
@@ -79,6 +81,15 @@ def warn_of_lost_georeference(result: Segmentation | RegionSegmentation | Relabe
     if result.image.georeference and "labels" in config.save and config.labels_format == "png":
         return ("labels as PNG have no georeference: give --labels-format tif to keep it",)
     return ()
+
+
+def _warn_of_missing_letters(result: Segmentation) -> tuple[str, ...]:
+    """Say that a picture has boxes in place of the letters of a name."""
+    if _NAMED_PICTURES.isdisjoint(result.config.save) or "".join(result.names).isascii():
+        return ()
+    from segment.output.pictures.fonts import describe_missing_letters
+
+    return describe_missing_letters(result.names)
 
 
 def describe_choice(result: Segmentation) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from threading import get_ident
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     Font = FreeTypeFont | ImageFont
 
-__all__ = ["choose_font"]
+__all__ = ["choose_font", "describe_missing_letters"]
 
 # Files that Pillow looks for in the folders of the system: European letters first, then those of Asia.
 _SYSTEM_FONTS = (
@@ -50,6 +51,33 @@ def choose_font(words: str, height: int) -> tuple[str, Font]:
     return words, _load_font(name, height, get_ident())
 
 
+def describe_missing_letters(texts: Iterable[str]) -> tuple[str, ...]:
+    """Say which texts cannot be written in pictures.
+
+    Parameters
+    ----------
+    texts : iterable of str
+
+    Returns
+    -------
+    tuple of str
+        One sentence about the first of them, or none.
+
+    Examples
+    --------
+    >>> describe_missing_letters(["sky", "land"])
+    ()
+    """
+    for text in texts:
+        words, font = choose_font(text, _PROBE_HEIGHT)
+        if not words.isascii() and _count_missing(font, words):
+            return (
+                f"no font of this system has all letters of {text}: pictures show boxes in their place. Install one, "
+                "such as Noto Sans of that script",
+            )
+    return ()
+
+
 @lru_cache(maxsize=32)
 def _load_font(name: str, height: int, thread: int) -> Font:  # noqa: ARG001  a part of the key of the cache
     """Load a font of the system, or without a name the one that comes with Pillow, once for each thread."""
@@ -77,7 +105,7 @@ def _find_font(letters: str) -> tuple[str, int]:
     return best
 
 
-def _count_missing(font: FreeTypeFont, letters: str) -> int:
+def _count_missing(font: Font, letters: str) -> int:
     """Count the letters that a font lacks."""
 
     def draw(letter: str) -> tuple[tuple[int, int], bytes]:

@@ -10,7 +10,7 @@ import pytest
 from PIL import ImageFont
 
 from segment.output.pictures import fonts
-from segment.output.pictures.fonts import choose_font
+from segment.output.pictures.fonts import choose_font, describe_missing_letters
 from segment.output.pictures.layout import draw_sheet
 
 
@@ -56,3 +56,10 @@ def test_a_font_of_the_system_has_the_letters() -> None:
     assert fonts._count_missing(ImageFont.load_default(24), "éß") == 2
     picture = np.zeros((8, 8, 3), np.uint8)
     assert not np.array_equal(draw_sheet([("é", picture)], 1, []), draw_sheet([("ß", picture)], 1, []))
+
+
+@pytest.mark.usefixtures("no_system_fonts")
+def test_letters_that_no_font_has_are_told() -> None:
+    assert describe_missing_letters(["sky", "forêt"]) == ()  # accents are left out
+    (note,) = describe_missing_letters(["sky", "天空", "雲"])
+    assert note.startswith("no font of this system has all letters of 天空: pictures show boxes")
