@@ -14,7 +14,7 @@ from segment.cli.terminal import print_message
 from segment.config.config import list_settings
 from segment.config.conflicts import explain_unused
 from segment.config.entry_points import EntryPoint, reject_ignored
-from segment.config.setting import Span
+from segment.config.setting import Setting, Span
 from segment.config.setting_values import SettingValues
 from segment.core.errors import SettingsError, printable_path
 from segment.runs.config_files import load_config_file
@@ -33,16 +33,17 @@ def _read_config(context: click.Context, _parameter: click.Parameter, path: Path
         context.meta[_PATH] = printable_path(path)
         settings = load_config_file(path)
         context.meta[_SETTINGS] = settings
-        context.default_map = {name: _to_option(value) for name, value in settings.items()}
+        context.default_map = {name: _to_option(name, value) for name, value in settings.items()}
         known = {param.name for param in context.command.params}
         for name in (name for name in settings if name not in known):
             reason = f"{name}: {context.command_path} has an option of its own for it. It is left out"
             print_message(f"Warning: {context.meta[_PATH]}: {reason}.")
 
 
-def _to_option(value: Any) -> Any:
-    """Write a value as its option takes it from the command line."""
-    return str(value) if isinstance(value, Span) else value
+def _to_option(name: str, value: Any) -> Any:
+    """Write a value as its option takes it from the command line, where texts are collected to be counted."""
+    is_text = next(setting.is_text for setting in list_settings() if setting.name == name)
+    return (value,) if is_text else str(value) if isinstance(value, Span) else value
 
 
 # Eager, so that its settings are there before the other options are read.
@@ -73,8 +74,8 @@ def split_by_source(options: Options) -> tuple[Options, Options]:
     Raises
     ------
     SettingsError
-        If a value is not allowed, or is an empty text that takes back no setting of the file: a script that left a
-        variable unset would get another result without a word.
+        If a value is not allowed, or is one of several texts, or an empty text that takes back no setting of the file:
+        some would be ignored without a word, or a variable that a script left unset.
     """
     settings = {setting.name: setting for setting in list_settings()}
     context = click.get_current_context(silent=True)
@@ -83,13 +84,23 @@ def split_by_source(options: Options) -> tuple[Options, Options]:
     for name, value in options.items():
         if value not in (None, ()):
             is_from_file = context and context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
-            if value == "" and settings[name].is_text and not (context and name in context.meta.get(_SETTINGS, {})):
-                rule = settings[name].form.rule
-                raise SettingsError(f"{name} ({settings[name].option}): {rule}; got nothing. Leave it out for none.")
+            if settings[name].is_text:
+                is_in_file = bool(context and name in context.meta.get(_SETTINGS, {}))
+                value = _take_text(settings[name], value, can_be_empty=is_in_file)  # noqa: PLW2901
             # Products are one text for messages; given several times, all of them are written.
             written = ",".join(value) if name == "save" else value
             (from_file if is_from_file else given)[name] = settings[name].check(written)
     return given, from_file
+
+
+def _take_text(setting: Setting, texts: tuple[str, ...], *, can_be_empty: bool) -> str:
+    """Take the text of a setting that is given once; an empty one takes back that of a file."""
+    about = f"{setting.name} ({setting.option})"
+    if len(texts) > 1:
+        raise SettingsError(f"{about}: given once; got {' and '.join(map(printable_path, texts))}. Leave one out.")
+    if texts[0] == "" and not can_be_empty:
+        raise SettingsError(f"{about}: {setting.form.rule}; got nothing. Leave it out for none.")
+    return texts[0]
 
 
 def leave_out_unused(from_file: Options, command: EntryPoint, defaults: Mapping[str, Any]) -> Options:

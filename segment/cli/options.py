@@ -261,7 +261,7 @@ def _describe_value(setting: Setting) -> dict[str, Any]:
         words: dict[str, Any] = {} if form else {"type": click.Choice(setting.words)}
         return {"metavar": f"[{'|'.join(filter(None, (*setting.choices, form)))}]", **words}
     if setting.is_text or (setting.type is tuple and not setting.choices):
-        return {"metavar": form.replace(" or ", "|"), "multiple": setting.type is tuple}
+        return {"metavar": form.replace(" or ", "|"), "multiple": True}
     if setting.type is tuple:
         return {"metavar": "PRODUCT,...", "multiple": True}
     if setting.type is Span:

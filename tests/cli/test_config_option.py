@@ -139,3 +139,12 @@ def test_an_empty_text_takes_back_what_the_file_gives(run_program: Program) -> N
     words = ["run", "a.png", "-k", "2", "--save", "labels", "--config", "a.toml"]
     assert "r1c2" in run_program(*words).out
     assert "r1c2" not in run_program(*words, "--roi", "", "--overwrite").out
+
+
+def test_a_text_that_is_given_twice_is_refused(run_program: Program) -> None:
+    result = run_program("run", "a.png", "-k", "2", "--nodata", "0", "--nodata", "255")
+    assert result.code == 2
+    assert take_one_line(result.err) == "Error: nodata (--nodata): given once; got 0 and 255. Leave one out."
+    # What a file gives is replaced, as by an option of any kind.
+    Path("a.toml").write_text('roi = "grid:1x2"\n', encoding="utf-8")
+    assert "r2c1" in run_program("run", "a.png", "-k", "2", "--config", "a.toml", "--roi", "grid:2x1").out
