@@ -150,19 +150,22 @@ def _clean_by_evidence(labels: Labels, evidence: ColorEvidence, classes: Sequenc
         opened = open_and_close(part, radius=evidence.radius) if evidence.radius >= 1 else part
         return split_into_parts(part, opened, of_part, order=classes)
 
-    n_values = labels.size * len(classes)  # of noise: nearly each pixel is a small part of a color of its own
-    if not is_noise(labels):
-        parts = split(labels, 0, 0)
+    def clean(part: Labels, row: int, column: int) -> Labels:
+        """Clean up a window, in smaller ones where it has many colors."""
+        parts = split(part, row, column)
         n_values = parts.sums.n_values
         if n_values <= MAX_VALUES:
             return clean_parts(parts, evidence)
         del parts
-    return clean_in_windows(
-        labels,
-        compute_reach(evidence.radius, evidence.max_area),
-        lambda *window: clean_parts(split(*window), evidence),
-        max_area=labels.size * MAX_VALUES / n_values,
-    )
+        return clean_in_windows(
+            part,
+            halo,
+            lambda some, down, across: clean_parts(split(some, row + down, column + across), evidence),
+            max_area=part.size * MAX_VALUES / n_values,
+        )
+
+    halo = compute_reach(evidence.radius, evidence.max_area)
+    return clean_in_windows(labels, halo, clean) if is_noise(labels) else clean(labels, 0, 0)
 
 
 def _clean_by_size(labels: Labels, max_area: int, min_area: int) -> Labels:
