@@ -1,10 +1,10 @@
 """Measure how many pixels of noisy grays get a wrong class, with the random field and without, as a Markdown table.
 
-Run ``python tests/benchmarks/noise.py [--side 1800] [--record]``; it takes a minute and needs no files.
+Run ``python tests/benchmarks/noise.py [--side 1800] [--blur 1] [--record]``; it takes a minute and needs no files.
 
 The images have four classes in smooth areas: Gaussian noise, smoothed and cut at its quantiles, so that the classes
 have equal or unequal shares. They are grays in equal steps, under Gaussian noise with a standard deviation of so many
-steps. Shown are also the mean errors of the shares that are expected.
+steps, which neighbors share where it is blurred. Shown are also the mean errors of the shares that are expected.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--noise", type=float, nargs="+", default=[0.3, 0.6, 0.9], help="steps [default: 0.3 0.6 0.9]")
     parser.add_argument("--images", type=int, default=6, help="of each noise [default: %(default)s]")
+    parser.add_argument("--blur", type=float, default=0, help="of the noise, in pixels [default: %(default)s]")
     parser.add_argument("--side", type=int, default=256, help="of the images, in pixels [default: %(default)s]")
     add_record_option(parser)
     given = parser.parse_args()
@@ -42,14 +43,14 @@ def main() -> None:
     rows = []
     for name, shares in SHARES.items():
         for noise in given.noise:
-            images = [draw_areas(seed, noise, given.side, shares) for seed in range(given.images)]
+            images = [draw_areas(seed, noise, given.side, shares, given.blur) for seed in range(given.images)]
             field = [measure_errors(*image) for image in images]
             alone = [measure_errors(*image, spatial="none", clean_up="none").wrong for image in images]
             wrong, worst = (100 * measure(each.wrong for each in field) for measure in (_take_mean, max))
             means = f"{wrong:.1f} %", f"{100 * np.mean(alone):.0f} %"
             error = f"{100 * _take_mean(each.share for each in field):.2f} %"
             rows.append([name, f"{noise:g} steps", means[0], f"{worst:.1f} %", error, means[1]])
-            if given.record and (noise, name, given.side) == (QUOTED_NOISE, QUOTED_SHARES, 256):
+            if given.record and (noise, name, given.side, given.blur) == (QUOTED_NOISE, QUOTED_SHARES, 256, 0):
                 words = f"four grays under noise of {noise:g} steps, wrong pixels; by color alone"
                 record_results({words: "; ".join(means)}, "tests/benchmarks/noise.py")
     print(
@@ -60,13 +61,17 @@ def main() -> None:
 
 
 def draw_areas(
-    seed: int, noise: float, side: int, shares: tuple[float, ...]
+    seed: int, noise: float, side: int, shares: tuple[float, ...], blur: float
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Draw an image and the true classes of its pixels, from 0 in order of lightness."""
     rng = np.random.default_rng(seed)
     rough = gaussian_filter(rng.standard_normal((side, side)), side / 25.6, mode="reflect")
     truth = rng.permutation(len(shares))[np.searchsorted(np.quantile(rough, np.cumsum(shares)[:-1]), rough)]
-    return ((truth + noise * rng.standard_normal(truth.shape)) / 3).astype(np.float32), truth
+    deviations = rng.standard_normal(truth.shape)
+    if blur:
+        deviations = gaussian_filter(deviations, blur)
+        deviations /= deviations.std()
+    return ((truth + noise * deviations) / 3).astype(np.float32), truth
 
 
 def measure_errors(image: NDArray[np.float32], truth: NDArray[np.intp], **settings: Any) -> Errors:

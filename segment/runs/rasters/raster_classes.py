@@ -30,7 +30,7 @@ from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.field_solver import FieldProblem
-from segment.segmenter.field.fine_field import FineFieldLabeler, shrink_noisy_problem
+from segment.segmenter.field.fine_field import FineFieldLabeler, prepare_problem
 from segment.segmenter.field.share_sample import LabeledPixels
 from segment.segmenter.fit_data import FitData, limit_few_colors
 from segment.segmenter.pixel_evidence import is_certain, measure_design_effect
@@ -118,8 +118,8 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         cells, notes = _count_colors(run).make_cells()
         min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
     run.on_stage(RasterStage.SOLVE_FIELD)
-    label = _make_field_labeler(run, unmerged, space, copy, min_log_density)
-    return _measure_classes(run, copy, fitted, space, label, notes)
+    label, design_effect = _make_field_labeler(run, unmerged, space, copy, min_log_density)
+    return _measure_classes(run, copy, fitted, space, label, notes, design_effect)
 
 
 def _measure_classes(
@@ -129,8 +129,9 @@ def _measure_classes(
     space: FeatureSpace,
     label: Callable[[Image, Window, WindowPart], LabeledPixels],
     notes: tuple[str, ...],
+    design_effect: float | None = None,
 ) -> RasterClasses:
-    """Measure on the copy what clean-up and warnings need to know of the classes."""
+    """Measure on the copy what clean-up and warnings need to know of the classes, and the field has not measured."""
     unmerged = fitted.classes.unmerged
     return RasterClasses(
         fitted,
@@ -138,23 +139,26 @@ def _measure_classes(
         label,
         choose_spatial_type(run.config).explain_empty_class(run.config),
         _warn_of_flat_border(run.raster, copy) + notes,
-        measure_design_effect(unmerged, space, copy),
+        design_effect or measure_design_effect(unmerged, space, copy),
         warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
     )
 
 
 def _make_field_labeler(
     run: RasterRun, classes: ClassMixture, space: FeatureSpace, copy: Image, min_log_density: float
-) -> Callable[[Image, Window, WindowPart], LabeledPixels]:
-    """Make what labels a window of the raster: a field on its own pixels, or one that is solved once on the copy."""
+) -> tuple[Callable[[Image, Window, WindowPart], LabeledPixels], float | None]:
+    """Make what labels a window of the raster: a field on its own pixels, or one that is solved once on the copy.
+
+    Returned with it is the design effect, where the field has measured it.
+    """
     shape = run.raster.height, run.raster.width
     problem = FieldProblem(classes, space, copy, run.config.smoothness)
     if is_field_fine(shape):
         fine = FineFieldLabeler(problem, min_log_density=min_log_density)
-        return lambda image, _, inner: fine.label(image, inner)
+        return lambda image, _, inner: fine.label(image, inner), None
     # Solved here; with a cluster the labeler is sent to the workers with the solution.
-    labeler = FieldLabeler(shrink_noisy_problem(problem), shape, min_log_density=min_log_density, draws_shares=True)
-    return lambda image, window, inner: labeler.label(image, window.row, window.column, inner)
+    labeler = FieldLabeler(prepare_problem(problem), shape, min_log_density=min_log_density, draws_shares=True)
+    return lambda image, window, inner: labeler.label(image, window.row, window.column, inner), labeler.design_effect
 
 
 def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
 from segment.core.pixel_arrays import find_highest_plane
+from segment.mixture.cells import Cells
+from segment.mixture.model import MixtureModel
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "compute_temperature",
     "compute_weight_power",
     "measure_band_design_effect",
+    "measure_component_overlaps",
     "measure_neighbor_correlation",
     "measure_overlap",
     "measure_residuals",
@@ -45,6 +48,7 @@ OVERLAP_WEIGHT = 6.0
 MIN_POSTERIOR = 1.2e-38
 # Rows of the working copy in which the correlation of neighbors is measured, in bands, and about how many pixels.
 N_BANDS, MIN_BAND_ROWS, MEASURED_PIXELS = 8, 16, 2**16
+MAX_JUDGED_VALUES = 2**20  # posteriors that are computed at once
 
 
 def measure_residuals(features: Planes, labels: NDArray[np.integer], valid: NDArray[np.bool_]) -> Planes:
@@ -276,6 +280,37 @@ def measure_overlap(logs: Planes, valid: NDArray[np.bool_]) -> float:
     if not valid.any():
         return 0.0
     return float(1 - np.exp(logs.max(axis=0)[valid]).mean(dtype=np.float64))
+
+
+def measure_component_overlaps(model: MixtureModel, cells: Cells) -> NDArray[np.float64]:
+    """Measure the share of each component that lies where another is likelier.
+
+    Parameters
+    ----------
+    model : MixtureModel
+        K components.
+    cells : Cells
+        n cells; each counts once.
+
+    Returns
+    -------
+    ndarray of shape (K,), float64, 0 to 1
+        0 for a component without cells.
+
+    Examples
+    --------
+    >>> from segment.mixture.cells import make_point_cells
+    >>> model = MixtureModel(np.array([0.5, 0.5]), np.array([[0.0], [1.0]]), np.full((2, 1, 1), 0.1))
+    >>> measure_component_overlaps(model, make_point_cells([[0.0], [0.4], [1.0]])).round(2)
+    array([0.01, 0.21])
+    """
+    wrong, total = np.zeros((2, model.n_components))
+    step = max(1, MAX_JUDGED_VALUES // model.n_components)
+    for start in range(0, len(cells), step):
+        posteriors = model.posteriors(cells[start : start + step])
+        wrong += np.where(posteriors < posteriors.max(axis=1, keepdims=True), posteriors, 0).sum(axis=0)
+        total += posteriors.sum(axis=0)
+    return np.asarray(wrong / np.maximum(total, np.finfo(float).tiny))
 
 
 def temper_posteriors(posteriors: Planes, temperature: float) -> Planes:

@@ -24,7 +24,7 @@ from segment.mixture.spatial_em import (
     fit_with_neighbors,
 )
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.calibration import measure_band_design_effect
+from segment.segmenter.field.calibration import measure_band_design_effect, measure_component_overlaps
 from segment.segmenter.field.edge_field import REACH_PIXELS, build_field, compute_whitening_matrix
 from segment.segmenter.field.few_classes import FewField, carry_posteriors
 from segment.segmenter.field.mean_field import normalize, solve_mean_field
@@ -40,7 +40,6 @@ __all__ = ["FieldEM"]
 
 Planes = NDArray[np.float32]
 
-MAX_JUDGED_VALUES = 2**20  # posteriors that are computed at once to judge a fit
 MIN_SHRINKAGE = 0.02  # of the mixture of a smoothed copy, in mean component weights: no component collapses
 # Share of a component that lies where another is likelier, up to which colors tell it apart; and the design effect of
 # the pixels within components, up to which neighbors share nothing, as they would where one holds two areas.
@@ -185,13 +184,7 @@ class FieldEM:
         bool
         """
         cells = concatenate(*self._cells)
-        cells, step = cells[draw_pixels(len(cells))], MAX_JUDGED_VALUES // model.n_components
-        wrong, total = np.zeros((2, model.n_components))
-        for start in range(0, len(cells), step):
-            posteriors = model.posteriors(cells[start : start + step])
-            wrong += np.where(posteriors < posteriors.max(axis=1, keepdims=True), posteriors, 0).sum(axis=0)
-            total += posteriors.sum(axis=0)
-        if (wrong > MAX_OVERLAP * total).any():
+        if measure_component_overlaps(model, cells[draw_pixels(len(cells))]).max() > MAX_OVERLAP:
             return False
         # A component apart from the others may be that of a few dead pixels, while another holds two areas.
         return all(

@@ -18,6 +18,12 @@ from segment.segmenter.field.edge_field import compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES, has_few_classes
 from segment.segmenter.field.field_em import FieldEM
 from segment.segmenter.field.noise_level import MIN_NOISE_SHARE, measure_noise_share
+from segment.segmenter.field.shared_noise import (
+    FITTED_NOISE,
+    find_noise_width,
+    measure_spread,
+    shrink_to_squares,
+)
 from segment.segmenter.field.smoothed_start import SMOOTHING_SIGMAS
 
 __all__ = ["fit_with_field", "shrink_noisy_copy"]
@@ -84,9 +90,13 @@ def fit_with_field(
     if can_restart or has_few:
         noise_share = measure_noise_share(images, space.name, compute_whitening_matrix(classes.model))
     noisy = noise_share >= min_share
+    if can_restart and not (noisy or has_few):
+        width = find_noise_width(images, space.name, classes.model, FITTED_NOISE)
+        if width > 1:
+            return _fit_to_squares(classes, prior, space, images, width, smoothness, may_weaken=may_weaken)
     is_restarted = can_restart and noisy
     if is_restarted and may_weaken:
-        prior = prior.divide_strength(1 / max(1 - noise_share, MIN_STRENGTH_SHARE))
+        prior = _weaken_prior(prior, noise_share)
     # Shrinking averages noise away: the model of a noisy image must be that of the pixels that it labels.
     growth = max(1, *(round(image.valid.size / WORKING_PIXELS) for image in images))
     n_pixels = WORKING_PIXELS * growth // (1 if is_restarted else FIT_SHARE)
@@ -97,16 +107,48 @@ def fit_with_field(
         return _fit_many(classes, prior, space, copies, smoothness)
     share = MAX_FIELD_VALUES / classes.n_classes / sum(copy.valid.size for copy in copies)
     em = FieldEM([band for copy in copies for band in _split_into_bands(copy, share)], space, smoothness)
-    model = em.fit(classes, prior)
-    if not is_restarted or em.has_separate_colors(model):
-        return model
-    best, best_likelihood = model, em.compute_likelihood(classes.groups, model)
+    return _fit_with_restarts(em, classes, prior) if is_restarted else em.fit(classes, prior)
+
+
+def _weaken_prior(prior: Prior, noise_share: float) -> Prior:
+    """Let the prior count by the share of the scatter that is not noise."""
+    return prior.divide_strength(1 / max(1 - noise_share, MIN_STRENGTH_SHARE))
+
+
+def _fit_with_restarts(em: FieldEM, classes: ClassMixture, prior: Prior) -> MixtureModel:
+    """Fit from the classes as they are, and from clusters of smoothed copies where colors do not show the classes."""
+    best = em.fit(classes, prior)
+    if em.has_separate_colors(best):
+        return best
+    best_likelihood = em.compute_likelihood(classes.groups, best)
     for sigma in SMOOTHING_SIGMAS:
         model = em.fit(*em.make_smoothed_start(classes, prior, sigma))
         likelihood = em.compute_likelihood(classes.groups, model)
         if likelihood > best_likelihood:
             best, best_likelihood = model, likelihood
     return best
+
+
+def _fit_to_squares(
+    classes: ClassMixture,
+    prior: Prior,
+    space: FeatureSpace,
+    images: Sequence[Image],
+    width: int,
+    smoothness: float,
+    *,
+    may_weaken: bool,
+) -> MixtureModel:
+    """Fit to the means of squares, whose noise changes from one to the next, and return the classes of the pixels."""
+    squares = [shrink_to_squares(image, width) for image in images]
+    if may_weaken:
+        whiten = compute_whitening_matrix(classes.model)
+        prior = _weaken_prior(prior, measure_noise_share(squares, space.name, whiten))
+    # As strong, beside the squares, as it was beside the pixels.
+    prior = prior.divide_strength(width * width)
+    model = _fit_with_restarts(FieldEM(squares, space, smoothness), classes, prior)
+    inner = measure_spread(zip(images, squares, strict=True), space.name, model)
+    return replace(model, covariances=model.covariances * (1 + inner))
 
 
 def shrink_noisy_copy(classes: ClassMixture, space: FeatureSpace, copy: Image) -> Image:

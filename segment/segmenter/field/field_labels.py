@@ -47,6 +47,11 @@ class FieldLabeler:
         In nats. Pixels whose color has a log density below this get label 0.
     draws_shares : bool
         Whether to draw the samples that shares are estimated from.
+
+    Attributes
+    ----------
+    design_effect : float, optional
+        How many pixels count as one witness, by their colors alone, where `draws_shares` and the field has measured it.
     """
 
     def __init__(
@@ -59,22 +64,23 @@ class FieldLabeler:
     ) -> None:
         copy = problem.copy
         self._classes, self._space, self._min_log_density = problem.classes, problem.space, min_log_density
+        self._judged_model = (problem.pixel_classes or problem.classes).model
         self._rows, self._columns = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
         self._labels: NDArray[np.uint8] = np.zeros(copy.valid.shape, dtype=np.uint8)
         self._odds: BilinearUpsampler | None = None  # None where the copy is the image: all pixels are labeled then
         self._solved: FieldSolution | None = None  # kept where shares are drawn
-        self._design_effect: float | None = None  # by the colors alone, of the copy of a whole image
+        self.design_effect: float | None = None
         if self._classes.model.n_components == 0:
             return
         solved = solve_field(problem)
         self._has_few = isinstance(solved, FewSolution)
-        self._pixel_classes = solved.find_pixel_classes(shape)
+        self._pixel_classes = problem.pixel_classes or solved.find_pixel_classes(shape)
         self._labels = solved.labels
         if draws_shares:
             self._counted = copy.valid
             if min_log_density > -np.inf:
                 self._counted = copy.valid & ~ColorIndex(copy).map_to_pixels(self._is_rejected)
-            self._design_effect = solved.design_effect
+            self.design_effect = solved.design_effect
             correlation = solved.measure_correlation()  # a number, so that the planes it is measured on can be freed
             self._solved = solved = replace(solved, measure_correlation=lambda: correlation)
         if copy.valid.shape != shape:
@@ -113,7 +119,7 @@ class FieldLabeler:
             where = np.flatnonzero((labels == 0) & is_labeled)
             if len(where):
                 at_border = self._decide_pixels(labels, where, image, (row, column), (rows, columns))
-        return LabeledPixels(labels, self._draw_shares(down[rows], across[columns], at_border), self._design_effect)
+        return LabeledPixels(labels, self._draw_shares(down[rows], across[columns], at_border), self.design_effect)
 
     def _draw_shares(
         self, rows: NDArray[np.intp], columns: NDArray[np.intp], at_border: BorderPixels | None
@@ -208,7 +214,7 @@ class FieldLabeler:
 
     def _is_rejected(self, colors: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Check which colors are too unlikely to have a label."""
-        return is_rejected(self._classes.model, self._space.make_cells(colors), self._min_log_density)
+        return is_rejected(self._judged_model, self._space.make_cells(colors), self._min_log_density)
 
 
 def prepare_field_posteriors(
@@ -258,7 +264,7 @@ def prepare_field_posteriors(
             lambda colors: classes.compute_log_posteriors(problem.space.make_cells(colors)), in_chunks=not has_all
         )
 
-    look_up = make_lookup(image, solved.find_pixel_classes(shape))
+    look_up = make_lookup(image, problem.pixel_classes or solved.find_pixel_classes(shape))
     if flat is None:
         look_up_in_copy = make_lookup(copy, classes)
 

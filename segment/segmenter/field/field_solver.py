@@ -114,6 +114,9 @@ class FieldProblem:
         that neighboring parts have the same labels where they overlap.
     steps : StepRule
         Of the field of all classes; that of the few likeliest takes long ones.
+    pixel_classes : ClassMixture, optional
+        The classes as they are in the pixels of the image, where `copy` has means of pixels that share their noise and
+        `classes` are as narrow as these means.
     """
 
     classes: ClassMixture
@@ -123,6 +126,7 @@ class FieldProblem:
     known_index: ColorIndex | None = None
     facts: FieldFacts | None = None
     steps: StepRule = LONG_STEPS
+    pixel_classes: ClassMixture | None = None
 
     def with_copy(self, copy: Image) -> FieldProblem:
         """Take another working copy of the same image.
@@ -173,7 +177,9 @@ class FieldProblem:
         -------
         bool
         """
-        return are_planes_noisy(features, self.copy.valid) if self.facts is None else self.facts.is_noisy
+        if self.facts is not None:
+            return self.facts.is_noisy
+        return self.pixel_classes is not None or are_planes_noisy(features, self.copy.valid)
 
     def build_field(self, features: Planes) -> RandomField:
         """Build the field.

@@ -26,6 +26,7 @@ from segment.segmenter.field.field_solver import FieldProblem, measure_field_fac
 from segment.segmenter.field.mean_field import LONG_STEPS
 from segment.segmenter.field.noise_level import MIN_NOISE_SHARE, measure_noise_share
 from segment.segmenter.field.share_sample import LabeledPixels, pool_share_samples
+from segment.segmenter.field.shared_noise import solve_on_squares
 
 __all__ = [
     "FIELD_HALO",
@@ -33,7 +34,7 @@ __all__ = [
     "add_field_facts",
     "label_with_field",
     "prepare_posteriors",
-    "shrink_noisy_problem",
+    "prepare_problem",
 ]
 
 # Pixels of the image around a part: as far as all steps reach, and some for edges, smoothing and interpolation.
@@ -101,7 +102,7 @@ def label_with_field(problem: FieldProblem, image: Image, min_log_density: float
     """
     if is_field_fine(image.valid.shape):
         return FineFieldLabeler(problem, min_log_density=min_log_density).label(image)
-    problem = shrink_noisy_problem(problem)
+    problem = prepare_problem(problem)
     return FieldLabeler(problem, image.valid.shape, min_log_density=min_log_density, draws_shares=True).label(image)
 
 
@@ -126,7 +127,7 @@ def prepare_posteriors(
         keeps the part that was asked for last, so ask in the order of rows.
     """
     if not is_field_fine(image.valid.shape):
-        return prepare_field_posteriors(shrink_noisy_problem(problem), image, is_tempered=is_tempered)
+        return prepare_field_posteriors(prepare_problem(problem), image, is_tempered=is_tempered)
     whole, n_classes = add_field_facts(problem), problem.classes.n_classes
     parts = _split_rows(image, n_classes)
     ends = np.array([stop for _, stop in parts]) * image.width
@@ -152,18 +153,25 @@ def prepare_posteriors(
     return compute_posteriors
 
 
-def shrink_noisy_problem(problem: FieldProblem) -> FieldProblem:
-    """Solve the field on fewer pixels where noise in many classes would need more memory than the image.
+def prepare_problem(problem: FieldProblem) -> FieldProblem:
+    """Choose the copy on which the field of an image is solved that is not solved part by part.
 
     Parameters
     ----------
     problem : FieldProblem
+        The field of the working copy.
 
     Returns
     -------
     FieldProblem
-        With the copy of :func:`segment.segmenter.field.field_fit.shrink_noisy_copy`.
+        With a smaller copy where neighbors share their noise (:mod:`segment.segmenter.field.shared_noise`), and where
+        noise in many classes would need more memory than the image.
     """
+    return _shrink_noisy_problem(solve_on_squares(problem))
+
+
+def _shrink_noisy_problem(problem: FieldProblem) -> FieldProblem:
+    """Take the copy of :func:`segment.segmenter.field.field_fit.shrink_noisy_copy`."""
     return problem.with_copy(shrink_noisy_copy(problem.classes, problem.space, problem.copy))
 
 
@@ -180,7 +188,7 @@ def add_field_facts(problem: FieldProblem) -> FieldProblem:
     FieldProblem
         To be solved with the copy of each part.
     """
-    small = shrink_noisy_problem(problem.with_copy(make_working_copy(problem.copy, WORKING_PIXELS)))
+    small = _shrink_noisy_problem(problem.with_copy(make_working_copy(problem.copy, WORKING_PIXELS)))
     facts = measure_field_facts(small)
     # A copy that is a little smaller mixes neighbors, which hides their noise.
     if problem.classes.model.n_components and not facts.is_noisy:

@@ -41,7 +41,9 @@ MASK = (1, -2, 1, -2, 4, -2, 1, -2, 1)
 MASK_POWER = 36.0
 
 
-def measure_noise_share(images: Sequence[Image], feature_name: str, whiten: Floats) -> float:
+def measure_noise_share(
+    images: Sequence[Image], feature_name: str, whiten: Floats, *, max_windows: int = MAX_WINDOWS
+) -> float:
     """Measure how much of the scatter within the classes is noise.
 
     Parameters
@@ -52,6 +54,8 @@ def measure_noise_share(images: Sequence[Image], feature_name: str, whiten: Floa
         Name of the feature space.
     whiten : ndarray of shape (d, d), float64
         Features times it have the mean variance 1 within the classes.
+    max_windows : int
+        As for :func:`measure_noise_variances`.
 
     Returns
     -------
@@ -59,7 +63,8 @@ def measure_noise_share(images: Sequence[Image], feature_name: str, whiten: Floa
         Variance of the noise, mean of the whitened features and of the images: 0 to 1 and, by chance, a little more.
         From `MIN_NOISE_SHARE` on an image is noisy.
     """
-    return float(np.mean([measure_noise_variances(image, feature_name, whiten)[0].mean() for image in images]))
+    variances = (measure_noise_variances(image, feature_name, whiten, max_windows=max_windows)[0] for image in images)
+    return float(np.mean([noise.mean() for noise in variances]))
 
 
 def are_planes_noisy(planes: NDArray[np.floating], valid: NDArray[np.bool_]) -> bool:
@@ -125,7 +130,9 @@ def smooth_noise(
     return denoise(image, method="gaussian", radius=sigma / math.hypot(copy.height, copy.width))
 
 
-def measure_noise_variances(image: Image, feature_name: str, whiten: Floats | None = None) -> tuple[Floats, Floats]:
+def measure_noise_variances(
+    image: Image, feature_name: str, whiten: Floats | None = None, *, max_windows: int = MAX_WINDOWS
+) -> tuple[Floats, Floats]:
     """Measure the variance of the noise that changes from pixel to pixel, and that of all differences.
 
     Parameters
@@ -136,6 +143,8 @@ def measure_noise_variances(image: Image, feature_name: str, whiten: Floats | No
         Name of the feature space, of d features.
     whiten : ndarray of shape (d, d), float64, optional
         Matrix that the features are multiplied by; none by default.
+    max_windows : int
+        About how many windows of 3 x 3 pixels noise is measured in. Lowered, it is faster and less exact.
 
     Returns
     -------
@@ -159,7 +168,7 @@ def measure_noise_variances(image: Image, feature_name: str, whiten: Floats | No
     >>> bool(90 < noise[0] < 110), bool(600 < total[0] < 700)
     (True, True)
     """
-    windows = _choose_windows(image.valid)
+    windows = _choose_windows(image.valid, max_windows)
     if not windows.size:
         space = FeatureSpace(feature_name, 1 if image.is_gray else image.pixels.shape[2], image.black, image.white)
         return np.zeros(len(space.feature_names)), np.zeros(len(space.feature_names))
@@ -176,10 +185,10 @@ def measure_noise_variances(image: Image, feature_name: str, whiten: Floats | No
     return _measure_variances(planes), np.asarray(planes.var(axis=(1, 2)))
 
 
-def _choose_windows(valid: NDArray[np.bool_]) -> NDArray[np.intp]:
+def _choose_windows(valid: NDArray[np.bool_], max_windows: int = MAX_WINDOWS) -> NDArray[np.intp]:
     """Choose windows of 3 x 3 valid pixels that are spread evenly over the image: the nine pixels of each, (9, n)."""
     height, width = valid.shape
-    step = max(1, int(math.sqrt(max(height - 2, 0) * max(width - 2, 0) / MAX_WINDOWS)))
+    step = max(1, int(math.sqrt(max(height - 2, 0) * max(width - 2, 0) / max_windows)))
     first = (np.arange(0, height - 2, step)[:, None] * width + np.arange(0, width - 2, step)).reshape(-1)
     windows = first + (np.arange(3)[:, None] * width + np.arange(3)).reshape(-1, 1)
     return np.asarray(windows if valid.all() else windows[:, valid.reshape(-1)[windows].all(axis=0)])

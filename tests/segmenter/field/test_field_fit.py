@@ -126,7 +126,7 @@ def test_bands_do_not_lie_between_the_rows_that_a_mask_leaves(rng: np.random.Gen
 def test_many_narrow_classes_are_not_taken_for_noise(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, share: float, has_few: bool
 ) -> None:
-    monkeypatch.setattr(noise_level, "measure_noise_variances", lambda *_: np.full((1, 1), share))
+    monkeypatch.setattr(noise_level, "measure_noise_variances", lambda *_, **__: np.full((1, 1), share))
     ways = []
     for name in ("fit", "fit_few"):
         monkeypatch.setattr(FieldEM, name, lambda _, classes, *__, name=name: ways.append(name) or classes.model)
@@ -145,7 +145,7 @@ def test_most_steps_of_many_classes_are_made_on_few_pixels(
         return fit_few(em, *settings)
 
     monkeypatch.setattr(FieldEM, "fit_few", record)
-    monkeypatch.setattr(noise_level, "measure_noise_variances", lambda *_: np.full((1, 1), 0.2))
+    monkeypatch.setattr(noise_level, "measure_noise_variances", lambda *_, **__: np.full((1, 1), 0.2))
     monkeypatch.setattr(field_fit, "MIN_FIT_PIXELS", 2**10)
     squares = np.arange(20).reshape(4, 5).repeat(32, axis=0).repeat(32, axis=1)
     picture = Image.from_array((10 + 12 * squares + rng.integers(0, 3, squares.shape)).astype(np.uint8))
