@@ -302,7 +302,7 @@ def measure_component_overlaps(model: MixtureModel, cells: Cells) -> NDArray[np.
     >>> from segment.mixture.cells import make_point_cells
     >>> model = MixtureModel(np.array([0.5, 0.5]), np.array([[0.0], [1.0]]), np.full((2, 1, 1), 0.1))
     >>> measure_component_overlaps(model, make_point_cells([[0.0], [0.4], [1.0]])).round(2)
-    array([0.01, 0.21])
+    array([0.  , 0.22])
     """
     wrong, total = np.zeros((2, model.n_components))
     step = max(1, MAX_JUDGED_VALUES // model.n_components)
