@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
-from segment.preprocessor.preprocessor import denoise
+from segment.preprocessor.preprocessor import denoise, shrink
 from segment.preprocessor.working_copy import make_working_copy
 
 __all__ = [
+    "MIN_GROWTH",
     "MIN_NOISE_SHARE",
     "NORMAL_MEDIAN",
     "are_planes_noisy",
     "measure_noise_share",
     "measure_noise_variances",
+    "shrink_to_squares",
     "smooth_noise",
 ]
 
@@ -32,6 +34,12 @@ MIN_NOISE_SHARE = 0.25
 # Share of the variance of the whole image from which on it is smoothed, and the share that smoothing leaves. Noise of
 # a fifth of the distance of four classes has the first; photographs have 0.003 and less.
 MIN_SMOOTHED_SHARE, SHARE_LEFT = 0.05, 0.0125
+# Sides of the squares, in pixels, in whose means noise is measured that neighbors share.
+SMOOTHED_WIDTHS = (2, 3)
+MIN_GROWTH = 2.0
+"""How many times the share of noise in single pixels that in the means of squares is, where neighbors share noise.
+
+Texture is as rough in small as in large."""
 # Windows of 3 x 3 pixels in which the noise of an image is measured.
 MAX_WINDOWS = 2**12
 NORMAL_MEDIAN = 0.6744898
@@ -118,16 +126,52 @@ def smooth_noise(
 
     Notes
     -----
-    A Gaussian filter of standard deviation s divides the variance of noise by ``4 pi s**2``.
+    A Gaussian filter of standard deviation s divides the variance of noise by ``4 pi s**2``. Noise that neighbors share
+    is measured in the means of squares of 2 and 3 pixels: where their share is large enough, and twice that of single
+    pixels, the filter is as many times wider.
     """
     copy = make_working_copy(image, max_pixels) if max_pixels else image
-    noise, total = measure_noise_variances(copy, feature_name)
-    # Of one color both are rounding errors, of which the first may be the larger by far.
-    share = min(1.0, float(noise.sum() / max(total.sum(), np.finfo(float).tiny)))
+    width, share = 1, _measure_share_of_all(copy, feature_name)
+    enough = max(min_share, MIN_GROWTH * share)
+    if share < min_share:
+        shares = (
+            (width, _measure_share_of_all(shrink_to_squares(copy, width), feature_name)) for width in SMOOTHED_WIDTHS
+        )
+        width, share = next((found for found in shares if found[1] >= enough), (1, 0.0))
     if share < min_share:
         return image
-    sigma = math.sqrt(share / (4 * math.pi * SHARE_LEFT))
+    sigma = width * math.sqrt(share / (4 * math.pi * SHARE_LEFT))
     return denoise(image, method="gaussian", radius=sigma / math.hypot(copy.height, copy.width))
+
+
+def _measure_share_of_all(image: Image, feature_name: str) -> float:
+    """Measure which share of all the variance of an image is noise."""
+    noise, total = measure_noise_variances(image, feature_name)
+    # Of one color both are rounding errors, of which the first may be the larger by far.
+    return min(1.0, float(noise.sum() / max(total.sum(), np.finfo(float).tiny)))
+
+
+def shrink_to_squares(image: Image, width: int) -> Image:
+    """Shrink an image to the means of squares.
+
+    Parameters
+    ----------
+    image : Image
+        It is not changed.
+    width : int, >= 1, pixels
+        Side of the squares.
+
+    Returns
+    -------
+    Image
+        The image itself for a side of 1.
+
+    Examples
+    --------
+    >>> shrink_to_squares(Image.from_array(np.zeros((60, 90), np.uint8)), 3).pixels.shape
+    (20, 30)
+    """
+    return shrink(image, max_size=max(1, max(image.height, image.width) // width))
 
 
 def measure_noise_variances(

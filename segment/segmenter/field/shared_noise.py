@@ -18,12 +18,11 @@ from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells, concatenate
 from segment.mixture.model import MixtureModel
-from segment.preprocessor.preprocessor import shrink
 from segment.segmenter.field.calibration import measure_component_overlaps
 from segment.segmenter.field.edge_field import compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES
 from segment.segmenter.field.field_solver import FieldProblem
-from segment.segmenter.field.noise_level import NORMAL_MEDIAN, measure_noise_share
+from segment.segmenter.field.noise_level import MIN_GROWTH, NORMAL_MEDIAN, measure_noise_share, shrink_to_squares
 
 __all__ = [
     "FITTED_NOISE",
@@ -31,7 +30,6 @@ __all__ = [
     "SharedNoise",
     "find_noise_width",
     "measure_spread",
-    "shrink_to_squares",
     "solve_on_squares",
 ]
 
@@ -60,8 +58,6 @@ class SharedNoise(NamedTuple):
 # classes twelve had .05 and more, none .15. Wide squares show the fit classes that noise hides; labels need sharp
 # borders, and single pixels with their neighbors still give them where a quarter of a class looks like another.
 FITTED_NOISE, LABELED_NOISE = SharedNoise(0.15, 0.05), SharedNoise(0.05, 0.25)
-# Times that of single pixels. Texture is as rough in small as in large.
-MIN_GROWTH = 2.0
 # Windows of 3 x 3 squares in which noise is measured, and pixels by which overlaps and spreads are.
 MAX_WINDOWS, MEASURED_PIXELS = 2**10, 2**14
 # Of the variance of pixels, what their differences from the means of squares explain at most.
@@ -106,29 +102,6 @@ def find_noise_width(images: Sequence[Image], feature_name: str, model: MixtureM
         return 1
     overlaps = measure_component_overlaps(model, concatenate(*(_make_cells(image, feature_name) for image in images)))
     return found if overlaps.max() > noise.min_overlap else 1
-
-
-def shrink_to_squares(image: Image, width: int) -> Image:
-    """Shrink an image to the means of squares.
-
-    Parameters
-    ----------
-    image : Image
-        It is not changed.
-    width : int, >= 1, pixels
-        Side of the squares.
-
-    Returns
-    -------
-    Image
-        The image itself for a side of 1.
-
-    Examples
-    --------
-    >>> shrink_to_squares(Image.from_array(np.zeros((60, 90), np.uint8)), 3).pixels.shape
-    (20, 30)
-    """
-    return shrink(image, max_size=max(1, max(image.height, image.width) // width))
 
 
 def measure_spread(images: Iterable[tuple[Image, Image]], feature_name: str, model: MixtureModel) -> float:

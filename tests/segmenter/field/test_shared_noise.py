@@ -16,12 +16,11 @@ from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.edge_field import compute_whitening_matrix
 from segment.segmenter.field.field_solver import FieldProblem
-from segment.segmenter.field.noise_level import measure_noise_share
+from segment.segmenter.field.noise_level import measure_noise_share, shrink_to_squares, smooth_noise
 from segment.segmenter.field.shared_noise import (
     FITTED_NOISE,
     find_noise_width,
     measure_spread,
-    shrink_to_squares,
     solve_on_squares,
 )
 
@@ -148,3 +147,14 @@ def test_thin_things_stay_in_faint_noise_that_neighbors_share(rng: np.random.Gen
     result = segment.segment_image((truth + draw_noise(rng, 0.12, 1.0)).astype(np.float32), k=2)
     lines = np.asarray(result.labels) == 2
     assert (lines & (truth == 1)).sum() / (lines | (truth == 1)).sum() > 0.97
+
+
+def test_noise_that_neighbors_share_is_smoothed_before_classes_are_counted(rng: np.random.Generator) -> None:
+    truth = draw_areas(rng, 2)
+    noisy = (truth + draw_noise(rng, 0.5, 1.0)).astype(np.float32)
+    smooth = smooth_noise(Image.from_array(noisy), "intensity").pixels
+    contrasts = [
+        float(part[truth == 1].mean() - part[truth == 0].mean()) / part[truth == 0].std() for part in (noisy, smooth)
+    ]
+    assert contrasts[1] > 1.3 * contrasts[0]
+    assert segment.segment_image(noisy, k="auto").n_classes == 2
