@@ -16,6 +16,7 @@ from segment.preprocessor.preprocessor import denoise, shrink
 from segment.preprocessor.working_copy import make_working_copy
 
 __all__ = [
+    "MAX_SQUARE_WINDOWS",
     "MIN_GROWTH",
     "MIN_NOISE_SHARE",
     "NORMAL_MEDIAN",
@@ -42,6 +43,8 @@ MIN_GROWTH = 2.0
 Texture is as rough in small as in large."""
 # Windows of 3 x 3 pixels in which the noise of an image is measured.
 MAX_WINDOWS = 2**12
+MAX_SQUARE_WINDOWS = 2**10
+"""Windows of 3 x 3 squares in which the noise of their means is measured: fewer, as clean images are asked, too."""
 NORMAL_MEDIAN = 0.6744898
 """The median of the absolute value of a standard normal variable."""
 # The mask of a window, row by row, and the variance that it gives to noise of variance 1.
@@ -131,24 +134,30 @@ def smooth_noise(
     pixels, the filter is as many times wider.
     """
     copy = make_working_copy(image, max_pixels) if max_pixels else image
-    width, share = 1, _measure_share_of_all(copy, feature_name)
-    enough = max(min_share, MIN_GROWTH * share)
-    if share < min_share:
-        shares = (
-            (width, _measure_share_of_all(shrink_to_squares(copy, width), feature_name)) for width in SMOOTHED_WIDTHS
-        )
-        width, share = next((found for found in shares if found[1] >= enough), (1, 0.0))
-    if share < min_share:
+    width, share = _find_noise(copy, feature_name, min_share)
+    if not share:
         return image
     sigma = width * math.sqrt(share / (4 * math.pi * SHARE_LEFT))
     return denoise(image, method="gaussian", radius=sigma / math.hypot(copy.height, copy.width))
 
 
-def _measure_share_of_all(image: Image, feature_name: str) -> float:
-    """Measure which share of all the variance of an image is noise."""
-    noise, total = measure_noise_variances(image, feature_name)
-    # Of one color both are rounding errors, of which the first may be the larger by far.
-    return min(1.0, float(noise.sum() / max(total.sum(), np.finfo(float).tiny)))
+def _find_noise(image: Image, feature_name: str, min_share: float) -> tuple[int, float]:
+    """Find the smallest squares whose means are noisy: their side, 1 for pixels, and the share of all their variance.
+
+    The share is 0 where none are.
+    """
+    enough = min_share
+    for width in (1, *SMOOTHED_WIDTHS):
+        max_windows = MAX_WINDOWS if width == 1 else MAX_SQUARE_WINDOWS
+        squares = shrink_to_squares(image, width)
+        noise, total = measure_noise_variances(squares, feature_name, max_windows=max_windows)
+        # Of one color both are rounding errors, of which the first may be the larger by far.
+        share = min(1.0, float(noise.sum() / max(total.sum(), np.finfo(float).tiny)))
+        if share >= enough:
+            return width, share
+        if width == 1:
+            enough = max(min_share, MIN_GROWTH * share)
+    return 1, 0.0
 
 
 def shrink_to_squares(image: Image, width: int) -> Image:

@@ -22,7 +22,13 @@ from segment.segmenter.field.calibration import measure_component_overlaps
 from segment.segmenter.field.edge_field import compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES
 from segment.segmenter.field.field_solver import FieldProblem
-from segment.segmenter.field.noise_level import MIN_GROWTH, NORMAL_MEDIAN, measure_noise_share, shrink_to_squares
+from segment.segmenter.field.noise_level import (
+    MAX_SQUARE_WINDOWS,
+    MIN_GROWTH,
+    NORMAL_MEDIAN,
+    measure_noise_share,
+    shrink_to_squares,
+)
 
 __all__ = [
     "FITTED_NOISE",
@@ -58,8 +64,8 @@ class SharedNoise(NamedTuple):
 # classes twelve had .05 and more, none .15. Wide squares show the fit classes that noise hides; labels need sharp
 # borders, and single pixels with their neighbors still give them where a quarter of a class looks like another.
 FITTED_NOISE, LABELED_NOISE = SharedNoise(0.15, 0.05), SharedNoise(0.05, 0.25)
-# Windows of 3 x 3 squares in which noise is measured, and pixels by which overlaps and spreads are.
-MAX_WINDOWS, MEASURED_PIXELS = 2**10, 2**14
+# Pixels by which overlaps and spreads are measured.
+MEASURED_PIXELS = 2**14
 # Of the variance of pixels, what their differences from the means of squares explain at most.
 MAX_INNER_SHARE = 0.95
 
@@ -89,7 +95,7 @@ def find_noise_width(images: Sequence[Image], feature_name: str, model: MixtureM
     def measure(width: int) -> float:
         """Measure how much of the variance within the classes of the means of squares is noise."""
         squares = [shrink_to_squares(_crop(image, width), width) for image in images]
-        return measure_noise_share(squares, feature_name, whiten, max_windows=MAX_WINDOWS)
+        return measure_noise_share(squares, feature_name, whiten, max_windows=MAX_SQUARE_WINDOWS)
 
     shortest = min(min(image.valid.shape) for image in images)
     widths = [width for width in WIDTHS if shortest >= width * MIN_SIDE]
