@@ -179,7 +179,8 @@ class FieldProblem:
         """
         if self.facts is not None:
             return self.facts.is_noisy
-        return self.pixel_classes is not None or are_planes_noisy(features, self.copy.valid)
+        # The means of squares show their classes better than pixels do; means of nine of them would lose what is thin.
+        return self.pixel_classes is None and are_planes_noisy(features, self.copy.valid)
 
     def build_field(self, features: Planes) -> RandomField:
         """Build the field.

@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 # Sides of the squares that are tried, in pixels; and the shortest side of a copy, which must still show areas.
-WIDTHS, MIN_SIDE = (2, 3, 4), 32
+WIDTHS, MIN_SIDE = (2, 3, 4), 48
 
 
 class SharedNoise(NamedTuple):
@@ -168,7 +168,10 @@ def solve_on_squares(problem: FieldProblem) -> FieldProblem:
     inner = min(measure_spread([(problem.copy, squares)], name, classes.model), MAX_INNER_SHARE)
     # The means of squares vary less than pixels do: by what is left of the variance without that inside of squares.
     narrow = replace(classes.model, covariances=classes.model.covariances * (1 - inner))
-    problem = replace(problem, classes=replace(classes, model=narrow, memory=None), pixel_classes=classes)
+    # A border crosses fewer squares than pixels, but an area has fewer yet, and each says little more than a pixel.
+    smoothness = problem.smoothness / max(1.0, width * (1 - inner))
+    narrow_classes = replace(classes, model=narrow, memory=None)
+    problem = replace(problem, classes=narrow_classes, smoothness=smoothness, pixel_classes=classes)
     return problem.with_copy(squares)
 
 
