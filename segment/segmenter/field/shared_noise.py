@@ -91,13 +91,15 @@ def find_noise_width(images: Sequence[Image], feature_name: str, model: MixtureM
         to pixel, and where single pixels show their classes in spite of it.
     """
     whiten = compute_whitening_matrix(model)
+    # Small images show too few squares; what is found in the others holds for them, too.
+    images = [image for image in images if min(image.valid.shape) >= WIDTHS[0] * MIN_SIDE]
 
     def measure(width: int) -> float:
         """Measure how much of the variance within the classes of the means of squares is noise."""
         squares = [shrink_to_squares(_crop(image, width), width) for image in images]
         return measure_noise_share(squares, feature_name, whiten, max_windows=MAX_SQUARE_WINDOWS)
 
-    shortest = min(min(image.valid.shape) for image in images)
+    shortest = min((min(image.valid.shape) for image in images), default=0)
     widths = [width for width in WIDTHS if shortest >= width * MIN_SIDE]
     # Wide squares average noise of single pixels away, and show shared noise of any width: most images end here.
     if not widths or measure(widths[-1]) < noise.min_share:

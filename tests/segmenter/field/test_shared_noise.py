@@ -92,6 +92,8 @@ def test_small_images_have_no_squares(rng: np.random.Generator) -> None:
     model = make_classes(0.3, 0.7, sigma=0.15)
     assert find_noise_width([image], "intensity", model, FITTED_NOISE) > 1
     assert find_noise_width([small], "intensity", model, FITTED_NOISE) == 1
+    # Beside a larger one they do not hide its noise.
+    assert find_noise_width([image, small], "intensity", model, FITTED_NOISE) > 1
 
 
 def test_pixels_differ_from_the_means_of_squares_by_what_these_average_away(rng: np.random.Generator) -> None:
