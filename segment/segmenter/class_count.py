@@ -37,7 +37,7 @@ from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection, choose_n_components, compute_residuals
 from segment.preprocessor.preprocessor import shrink
-from segment.segmenter.field.noise_level import smooth_noise
+from segment.segmenter.field.noise_level import SMOOTHED_WIDTHS, smooth_noise
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.independent_pixels import estimate_effective_size, mask_interior
 
@@ -190,7 +190,7 @@ def measure_adjacency(mask: NDArray[np.bool_]) -> float:
 
 def _make_interior_copy(image: Image, feature_name: str) -> Image:
     """Make a small copy, smoothed if it is noisy, in which only the pixels inside areas are valid."""
-    copy = smooth_noise(shrink(image, max_size=_COPY_SIDE), feature_name)
+    copy = smooth_noise(shrink(image, max_size=_COPY_SIDE), feature_name, widths=SMOOTHED_WIDTHS)
     pixels = ColorIndex(copy).pixels.reshape(*copy.valid.shape, -1)
     return replace(copy, valid=mask_interior(pixels, copy.valid, edge_share=_EDGE_SHARE))
 

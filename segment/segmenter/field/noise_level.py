@@ -20,6 +20,7 @@ __all__ = [
     "MIN_GROWTH",
     "MIN_NOISE_SHARE",
     "NORMAL_MEDIAN",
+    "SMOOTHED_WIDTHS",
     "are_planes_noisy",
     "measure_noise_share",
     "measure_noise_variances",
@@ -35,8 +36,8 @@ MIN_NOISE_SHARE = 0.25
 # Share of the variance of the whole image from which on it is smoothed, and the share that smoothing leaves. Noise of
 # a fifth of the distance of four classes has the first; photographs have 0.003 and less.
 MIN_SMOOTHED_SHARE, SHARE_LEFT = 0.05, 0.0125
-# Sides of the squares, in pixels, in whose means noise is measured that neighbors share.
-SMOOTHED_WIDTHS = (2, 3)
+SMOOTHED_WIDTHS = (1, 2, 3)
+"""Sides of squares, in pixels, in whose means noise is measured that neighbors share."""
 MIN_GROWTH = 2.0
 """How many times the share of noise in single pixels that in the means of squares is, where neighbors share noise.
 
@@ -106,7 +107,12 @@ def are_planes_noisy(planes: NDArray[np.floating], valid: NDArray[np.bool_]) -> 
 
 
 def smooth_noise(
-    image: Image, feature_name: str, *, min_share: float = MIN_SMOOTHED_SHARE, max_pixels: int | None = None
+    image: Image,
+    feature_name: str,
+    *,
+    min_share: float = MIN_SMOOTHED_SHARE,
+    max_pixels: int | None = None,
+    widths: Sequence[int] = (1,),
 ) -> Image:
     """Smooth a noisy image until its noise is a small share of its variance.
 
@@ -121,6 +127,8 @@ def smooth_noise(
     max_pixels : int, optional
         The size at which the image will be looked at: noise counts that is left when it is shrunk to about so many
         pixels. By default its own.
+    widths : sequence of int, pixels
+        Sides of the squares in whose means noise is sought, 1 first. Noise of wide squares may be fine structure.
 
     Returns
     -------
@@ -130,24 +138,24 @@ def smooth_noise(
     Notes
     -----
     A Gaussian filter of standard deviation s divides the variance of noise by ``4 pi s**2``. Noise that neighbors share
-    is measured in the means of squares of 2 and 3 pixels: where their share is large enough, and twice that of single
+    is measured in the means of squares: where their share is large enough, and twice that of single
     pixels, the filter is as many times wider.
     """
     copy = make_working_copy(image, max_pixels) if max_pixels else image
-    width, share = _find_noise(copy, feature_name, min_share)
+    width, share = _find_noise(copy, feature_name, min_share, widths)
     if not share:
         return image
     sigma = width * math.sqrt(share / (4 * math.pi * SHARE_LEFT))
     return denoise(image, method="gaussian", radius=sigma / math.hypot(copy.height, copy.width))
 
 
-def _find_noise(image: Image, feature_name: str, min_share: float) -> tuple[int, float]:
+def _find_noise(image: Image, feature_name: str, min_share: float, widths: Sequence[int]) -> tuple[int, float]:
     """Find the smallest squares whose means are noisy: their side, 1 for pixels, and the share of all their variance.
 
     The share is 0 where none are.
     """
     enough = min_share
-    for width in (1, *SMOOTHED_WIDTHS):
+    for width in widths:
         max_windows = MAX_WINDOWS if width == 1 else MAX_SQUARE_WINDOWS
         squares = shrink_to_squares(image, width)
         noise, total = measure_noise_variances(squares, feature_name, max_windows=max_windows)

@@ -16,7 +16,7 @@ from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.edge_field import compute_whitening_matrix
 from segment.segmenter.field.field_solver import FieldProblem
-from segment.segmenter.field.noise_level import measure_noise_share, shrink_to_squares, smooth_noise
+from segment.segmenter.field.noise_level import SMOOTHED_WIDTHS, measure_noise_share, shrink_to_squares, smooth_noise
 from segment.segmenter.field.shared_noise import (
     FITTED_NOISE,
     find_noise_width,
@@ -163,7 +163,7 @@ def test_thin_things_stay_in_faint_noise_that_neighbors_share(rng: np.random.Gen
 def test_noise_that_neighbors_share_is_smoothed_before_classes_are_counted(rng: np.random.Generator) -> None:
     truth = draw_areas(rng, 2)
     noisy = (truth + draw_noise(rng, 0.5, 1.0)).astype(np.float32)
-    smooth = smooth_noise(Image.from_array(noisy), "intensity").pixels
+    smooth = smooth_noise(Image.from_array(noisy), "intensity", widths=SMOOTHED_WIDTHS).pixels
     contrasts = [
         float(part[truth == 1].mean() - part[truth == 0].mean()) / part[truth == 0].std() for part in (noisy, smooth)
     ]
