@@ -18,11 +18,7 @@ from segment.segmenter.field.edge_field import compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES, has_few_classes
 from segment.segmenter.field.field_em import FieldEM
 from segment.segmenter.field.noise_level import MIN_NOISE_SHARE, measure_noise_share, shrink_to_squares
-from segment.segmenter.field.shared_noise import (
-    FITTED_NOISE,
-    find_noise_width,
-    measure_spread,
-)
+from segment.segmenter.field.shared_noise import FITTED_NOISE, find_noise_width, measure_spread
 from segment.segmenter.field.smoothed_start import SMOOTHING_SIGMAS
 
 __all__ = ["fit_with_field", "shrink_noisy_copy"]

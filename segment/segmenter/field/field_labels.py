@@ -74,7 +74,7 @@ class FieldLabeler:
             return
         solved = solve_field(problem)
         self._has_few = isinstance(solved, FewSolution)
-        self._pixel_classes = problem.pixel_classes or solved.find_pixel_classes(shape)
+        self._pixel_classes = problem.find_pixel_classes(shape, is_noisy=solved.is_noisy)
         self._labels = solved.labels
         if draws_shares:
             self._counted = copy.valid
@@ -264,7 +264,7 @@ def prepare_field_posteriors(
             lambda colors: classes.compute_log_posteriors(problem.space.make_cells(colors)), in_chunks=not has_all
         )
 
-    look_up = make_lookup(image, problem.pixel_classes or solved.find_pixel_classes(shape))
+    look_up = make_lookup(image, problem.find_pixel_classes(shape, is_noisy=solved.is_noisy))
     if flat is None:
         look_up_in_copy = make_lookup(copy, classes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -66,25 +66,6 @@ class FieldSolution(ABC):
     def measure_overlap(self) -> float:
         """Measure the expected share of wrong labels by color alone, 0 to 1."""
         return measure_overlap(self.logs, self.valid)
-
-    def find_pixel_classes(self, shape: tuple[int, int]) -> ClassMixture:
-        """Find the classes as they are in the pixels of the image, of which the copy has means.
-
-        Parameters
-        ----------
-        shape : (height, width)
-            Of the image.
-
-        Returns
-        -------
-        ClassMixture
-            In noise, means of m pixels have an m-th of their covariances.
-        """
-        if not self.is_noisy or shape == self.valid.shape:
-            return self.classes
-        model = self.classes.model
-        n_pixels = shape[0] * shape[1] / self.valid.size
-        return replace(self.classes, model=replace(model, covariances=model.covariances * n_pixels), memory=None)
 
     @abstractmethod
     def draw_shares(

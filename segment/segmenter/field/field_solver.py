@@ -182,6 +182,28 @@ class FieldProblem:
         # The means of squares show their classes better than pixels do; means of nine of them would lose what is thin.
         return self.pixel_classes is None and are_planes_noisy(features, self.copy.valid)
 
+    def find_pixel_classes(self, shape: tuple[int, int], *, is_noisy: bool) -> ClassMixture:
+        """Find the classes as they are in the pixels of the image, of which the copy has means.
+
+        Parameters
+        ----------
+        shape : (height, width)
+            Of the image.
+        is_noisy : bool
+            Whether the color of a pixel of the copy alone shows little.
+
+        Returns
+        -------
+        ClassMixture
+            In noise, means of m pixels have an m-th of their covariances.
+        """
+        if self.pixel_classes is not None:
+            return self.pixel_classes
+        if not is_noisy or shape == self.copy.valid.shape:
+            return self.classes
+        model, n_pixels = self.classes.model, shape[0] * shape[1] / self.copy.valid.size
+        return replace(self.classes, model=replace(model, covariances=model.covariances * n_pixels), memory=None)
+
     def build_field(self, features: Planes) -> RandomField:
         """Build the field.
 

@@ -31,10 +31,10 @@ from segment.segmenter.field.shared_noise import solve_on_squares
 __all__ = [
     "FIELD_HALO",
     "FineFieldLabeler",
+    "adapt_to_noise",
     "add_field_facts",
     "label_with_field",
     "prepare_posteriors",
-    "prepare_problem",
 ]
 
 # Pixels of the image around a part: as far as all steps reach, and some for edges, smoothing and interpolation.
@@ -102,7 +102,7 @@ def label_with_field(problem: FieldProblem, image: Image, min_log_density: float
     """
     if is_field_fine(image.valid.shape):
         return FineFieldLabeler(problem, min_log_density=min_log_density).label(image)
-    problem = prepare_problem(problem)
+    problem = adapt_to_noise(problem)
     return FieldLabeler(problem, image.valid.shape, min_log_density=min_log_density, draws_shares=True).label(image)
 
 
@@ -127,7 +127,7 @@ def prepare_posteriors(
         keeps the part that was asked for last, so ask in the order of rows.
     """
     if not is_field_fine(image.valid.shape):
-        return prepare_field_posteriors(prepare_problem(problem), image, is_tempered=is_tempered)
+        return prepare_field_posteriors(adapt_to_noise(problem), image, is_tempered=is_tempered)
     whole, n_classes = add_field_facts(problem), problem.classes.n_classes
     parts = _split_rows(image, n_classes)
     ends = np.array([stop for _, stop in parts]) * image.width
@@ -153,8 +153,8 @@ def prepare_posteriors(
     return compute_posteriors
 
 
-def prepare_problem(problem: FieldProblem) -> FieldProblem:
-    """Choose the copy on which the field of an image is solved that is not solved part by part.
+def adapt_to_noise(problem: FieldProblem) -> FieldProblem:
+    """Solve the field on a smaller copy where noise asks for it, of an image that is not solved part by part.
 
     Parameters
     ----------

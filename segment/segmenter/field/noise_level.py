@@ -39,7 +39,7 @@ MIN_SMOOTHED_SHARE, SHARE_LEFT = 0.05, 0.0125
 SMOOTHED_WIDTHS = (1, 2, 3)
 """Sides of squares, in pixels, in whose means noise is measured that neighbors share."""
 MIN_GROWTH = 2.0
-"""How many times the share of noise in single pixels that in the means of squares is, where neighbors share noise.
+"""Where neighbors share noise, its share in the means of squares is at least this many times that in single pixels.
 
 Texture is as rough in small as in large."""
 # Windows of 3 x 3 pixels in which the noise of an image is measured.
@@ -138,8 +138,8 @@ def smooth_noise(
     Notes
     -----
     A Gaussian filter of standard deviation s divides the variance of noise by ``4 pi s**2``. Noise that neighbors share
-    is measured in the means of squares: where their share is large enough, and twice that of single
-    pixels, the filter is as many times wider.
+    is measured in the means of squares: where their share is large enough, and twice that of single pixels, the filter
+    is as many times wider as the squares.
     """
     copy = make_working_copy(image, max_pixels) if max_pixels else image
     width, share = _find_noise(copy, feature_name, min_share, widths)

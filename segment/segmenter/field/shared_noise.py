@@ -137,12 +137,13 @@ def measure_spread(images: Iterable[tuple[Image, Image]], feature_name: str, mod
         rows, columns = np.divmod(at, image.width)
         near = rows * copy.height // image.height * copy.width + columns * copy.width // image.width
         is_known = copy.valid.reshape(-1)[near]
+        if not is_known.any():
+            continue
         own, means = (
             _make_cells(part, feature_name, places[is_known]).means @ whiten
             for part, places in ((image, at), (copy, near))
         )
-        if is_known.any():
-            variances.append(np.mean((np.median(np.abs(own - means), axis=0) / NORMAL_MEDIAN) ** 2))
+        variances.append(np.mean((np.median(np.abs(own - means), axis=0) / NORMAL_MEDIAN) ** 2))
     return float(np.mean(variances)) if variances else 0.0
 
 
@@ -186,7 +187,7 @@ def _crop(image: Image, width: int) -> Image:
 def _choose_pixels(valid: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Choose the numbers of valid pixels that are spread evenly over an image."""
     at = np.flatnonzero(valid)
-    # A step that is no multiple of a row's length, so that the pixels do not lie in a few columns.
+    # An odd step, so that the pixels do not lie in a few columns of rows of even length.
     return at[:: max(1, len(at) // MEASURED_PIXELS) | 1]
 
 
