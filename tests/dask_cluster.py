@@ -29,7 +29,8 @@ class LocalCluster:
         self.workers: list[subprocess.Popen[bytes]] = []
         self.keep_workers(2)
         end = time.monotonic() + START_SECONDS
-        while not self._file.exists() and time.monotonic() < end:
+        # The scheduler makes the file a moment before it writes to it.
+        while not (self._file.exists() and self._file.stat().st_size) and time.monotonic() < end:
             time.sleep(0.05)
         self.address = str(json.loads(self._file.read_text())["address"])
 

@@ -10,16 +10,19 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
-from typing import Any, Protocol, TypeVar
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from segment.core.opencv import load_cv2
 
 __all__ = [
     "IMPORT_LOCK",
+    "Answer",
     "ThreadMap",
+    "ThreadTeam",
     "can_start_threads",
     "count_threads",
     "limit_library_threads",
@@ -80,20 +83,121 @@ def can_start_threads(n: int) -> bool:
     >>> can_start_threads(1)
     True
     """
-    end = threading.Event()
-    started: list[threading.Thread] = []
     try:
-        for _ in range(n + SPARE_THREADS):
-            thread = threading.Thread(target=end.wait)
-            thread.start()
-            started.append(thread)
+        with ThreadTeam(n + SPARE_THREADS):
+            return True
     except RuntimeError:  # "can't start new thread"
         return False
-    finally:
-        end.set()
-        for thread in started:
+
+
+class ThreadTeam:
+    """Threads that call functions in the order in which they are sent, for as long as a block lasts.
+
+    An interrupt (Ctrl-C) may come at any call of the main thread. In `concurrent.futures` it can come while a lock that
+    the other threads need is held and leave it locked, so that the program never ends. Here the main thread meets the
+    others in queues alone, which are written in C and never interrupted halfway.
+
+    Parameters
+    ----------
+    n : int
+        Threads.
+    prepare : callable, optional
+        Called without arguments in each thread, first.
+
+    Raises
+    ------
+    RuntimeError
+        On entering the block, if the system lets no more threads start.
+
+    Examples
+    --------
+    >>> with ThreadTeam(2) as team:
+    ...     answers = [team.send(abs, number) for number in (-3, 2)]
+    ...     [answer.wait() for answer in answers]
+    [3, 2]
+    """
+
+    def __init__(self, n: int, prepare: Callable[[], object] | None = None) -> None:
+        self._n = n
+        self._prepare = prepare
+        self._started: list[threading.Thread] = []
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._is_ending = False
+
+    def __enter__(self) -> ThreadTeam:
+        """Start the threads."""
+        try:
+            for _ in range(self._n):
+                # The program does not wait for a thread that an interrupt kept from the list.
+                thread = threading.Thread(target=self._do_calls, daemon=True)
+                thread.start()
+                self._started.append(thread)
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Wait for the calls in progress; those that have not begun are left out."""
+        self._end()
+
+    def send(self, work: Callable[[Item], Result], item: Item) -> Answer[Result]:
+        """Let a thread call `work(item)`.
+
+        Parameters
+        ----------
+        work : callable
+        item : object
+
+        Returns
+        -------
+        Answer
+            Its method ``wait()`` returns the result, or raises the exception of the call. It may be asked once.
+        """
+        answer: Answer[Result] = Answer()
+        self._calls.put(lambda: answer.find(work, item))
+        return answer
+
+    def _do_calls(self) -> None:
+        """Make calls until there are no more."""
+        if self._prepare is not None:
+            self._prepare()
+        while (call := self._calls.get()) is not None:
+            if not self._is_ending:
+                call()
+        self._calls.put(None)  # for the next thread
+
+    def _end(self) -> None:
+        self._is_ending = True
+        self._calls.put(None)
+        for thread in self._started:
             thread.join()
-    return True
+
+
+class Answer(Generic[Result]):
+    """What a call in another thread returns or raises. See :class:`ThreadTeam`."""
+
+    def __init__(self) -> None:
+        self._outcome: SimpleQueue[tuple[Result | None, BaseException | None]] = SimpleQueue()
+
+    def find(self, work: Callable[[Item], Result], item: Item) -> None:
+        """Make the call, in the thread that is to do it."""
+        try:
+            self._outcome.put((work(item), None))
+        except BaseException as error:
+            self._outcome.put((None, error))
+
+    def wait(self) -> Result:
+        """Wait for the end of the call and return its result, or raise its exception."""
+        result, error = self._outcome.get()
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # its traceback has this frame: the two would keep each other, and all arrays on the way, alive
+        return cast("Result", result)
 
 
 @contextmanager
@@ -116,10 +220,10 @@ def start_threads(several: bool = True) -> Iterator[ThreadMap]:
         yield _run_in_sequence
         return
     # Without the mark and the limit, threads within threads would be more than the cores.
-    with limit_library_threads(), ThreadPoolExecutor(n, initializer=_mark_as_worker) as pool:
+    with limit_library_threads(), ThreadTeam(n, _mark_as_worker) as team:
 
         def run_each(work: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:
-            return list(pool.map(work, items))
+            return [answer.wait() for answer in [team.send(work, item) for item in items]]
 
         yield run_each
 

@@ -12,6 +12,7 @@ from fake_libraries import FakeLibraries, make_recorder
 
 from segment.core.opencv import load_cv2
 from segment.core.threads import (
+    ThreadTeam,
     _find_libraries,
     can_start_threads,
     count_threads,
@@ -84,6 +85,20 @@ def test_error_is_raised_and_waiting_items_are_not_started() -> None:
     with pytest.raises(ZeroDivisionError, match="0"):
         run_in_threads(work, range(1000))
     assert len(started) < 1000
+
+
+def test_the_main_thread_takes_no_lock_that_an_interrupt_could_leave_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    enter, entered = threading.Condition.__enter__, []
+
+    def record(condition: threading.Condition) -> bool:
+        entered.append(threading.current_thread())
+        return enter(condition)
+
+    with ThreadTeam(2) as team:
+        monkeypatch.setattr(threading.Condition, "__enter__", record)
+        answers = [team.send(abs, -number) for number in range(100)]
+        assert [answer.wait() for answer in answers] == list(range(100))
+    assert entered == []
 
 
 @pytest.mark.usefixtures("three_threads")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from segment.core.threads import can_start_threads
+from segment.core.threads import Answer, ThreadTeam, can_start_threads
 
 __all__ = ["Window", "cut_tiles", "map_in_order"]
 
@@ -125,17 +124,12 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, t
     if not can_start_threads(threads):
         yield from map(function, items)
         return
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                # One more than there are threads, so that none waits while a result is being used.
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            # The caller has stopped taking results, or an item has failed.
-            for future in waiting:
-                future.cancel()
+    waiting: deque[Answer[Result]] = deque()
+    with ThreadTeam(threads) as team:
+        for item in items:
+            waiting.append(team.send(function, item))
+            # One more than there are threads, so that none waits while a result is being used.
+            if len(waiting) > threads:
+                yield waiting.popleft().wait()
+        while waiting:
+            yield waiting.popleft().wait()
