@@ -10,7 +10,7 @@ from segment.core.errors import ModelError
 from segment.core.float_scale import ScaleNote
 from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
-from segment.features.pixel_features import PixelFeatures, extract_features
+from segment.features.pixel_features import PixelFeatures
 from segment.mixture.cells import Cells, concatenate, sum_cells
 from segment.mixture.grid_bins import coarsen
 from segment.mixture.mixture_fit import score_as_fit
@@ -120,7 +120,6 @@ def collect_part(
     ImagePart
     """
     source, n_images, scale = training_image.source, training_image.n_images, training_image.scale
-    kind = choose_spatial_type(config)
     on_stage(Stage.READ)
     with name_page(source):
         loaded = load_source(source, config)
@@ -131,11 +130,10 @@ def collect_part(
     on_stage(Stage.PREPROCESS)
     preprocessed = preprocess(image, config)
     on_stage(Stage.COUNT_COLORS)
-    features = extract_features(kind.make_fit_copy(preprocessed, config), config.features)
-    data = build_spatial_model(preprocessed, features, config, on_stage).data
+    data = build_spatial_model(preprocessed, config, on_stage).data
     cells, n_bins = _merge_many_cells(data, n_images)
     # Copies are needed where neighbors count for the classes, for their number or for the weight of the pixels.
-    asked = kind.needs_copies or config.k == "auto" or config.prior == "conjugate"
+    asked = choose_spatial_type(config).needs_copies or config.k == "auto" or config.prior == "conjugate"
     is_kept = asked and training_image.number % -(-n_images // MAX_COPIES) == 0
     max_pixels = min(WORKING_PIXELS, max(MAX_COPY_PIXELS // min(n_images, MAX_COPIES), MIN_COPY_PIXELS))
     copies = (make_working_copy(preprocessed, max_pixels),) if is_kept else ()

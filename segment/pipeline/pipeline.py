@@ -13,7 +13,6 @@ from typing import Any, Unpack
 from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
 from segment.core.stages import Stage
-from segment.features.pixel_features import extract_features
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
@@ -25,7 +24,7 @@ from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.storage import require_class_model
 from segment.segmenter.class_model.training import Training
 from segment.segmenter.class_model.value_scale import ValueScale
-from segment.segmenter.spatial_model import ColorsAlone, SpatialModel, build_spatial_model, choose_spatial_type
+from segment.segmenter.spatial_model import ColorsAlone, SpatialModel, build_spatial_model
 
 __all__ = ["make_class_model", "segment_image"]
 
@@ -86,11 +85,9 @@ def segment_image(
     clock(Stage.PREPROCESS)
     preprocessed = preprocess(image, config)  # 2 preprocessor
     clock(Stage.COUNT_COLORS)
-    fit_copy = choose_spatial_type(config).make_fit_copy(preprocessed, config)
-    features = extract_features(fit_copy, config.features)  # 3 pixel features
+    spatial = build_spatial_model(preprocessed, config, clock)  # 3 pixel features
     if start is not None:
-        start.check_features(features.space, get_source_name(source))
-    spatial = build_spatial_model(preprocessed, features, config, clock)
+        start.check_features(spatial.data.space, get_source_name(source))
     clock(Stage.FIT)
     found = fit_image_classes(spatial.data, config, start)  # 4 segmenter
     model = make_class_model(found, spatial, config)
@@ -98,11 +95,11 @@ def segment_image(
         spatial.data.forget_cells()  # a field needs the memory
     clock(Stage.LABEL)
     unmerged = found.classes.unmerged  # merging classes changes no label of the others
-    labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
+    labeled = spatial.label(unmerged, reject=config.reject)
     clock(Stage.CLEAN_UP)
-    labeling = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
+    cleaned = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
     provenance = Provenance(get_source_name(source), () if arrays else _build_command(source, start), clock.seconds)
-    return build_result(image, labeling, found, model, config, provenance, start)
+    return build_result(image, spatial, labeled, cleaned, found, model, config, provenance, start)
 
 
 def make_class_model(found: FittedClasses, spatial: SpatialModel, config: SegmentConfig) -> ClassModel:

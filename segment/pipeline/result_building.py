@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,31 +40,12 @@ from segment.segmenter.field.share_sample import LabeledPixels
 from segment.segmenter.pixel_evidence import is_certain, measure_design_effect
 from segment.segmenter.spatial_model import ColorsAlone, RegionClasses, SpatialModel, choose_spatial_type
 
-__all__ = ["Labeling", "build_result", "clean_labels"]
-
-
-@dataclass(frozen=True)
-class Labeling:
-    """The labels of a preprocessed image, with the numbers that its classes have before some are merged.
-
-    Attributes
-    ----------
-    spatial : SpatialModel
-        Of the preprocessed image.
-    raw : LabeledPixels
-        The labels before clean-up.
-    cleaned : CleanedLabels
-        The labels after it.
-    """
-
-    spatial: SpatialModel
-    raw: LabeledPixels
-    cleaned: CleanedLabels
+__all__ = ["build_result", "clean_labels"]
 
 
 def clean_labels(
     labeled: LabeledPixels, classes: ClassMixture, spatial: SpatialModel, config: SegmentConfig, image: Image
-) -> Labeling:
+) -> CleanedLabels:
     """Clean up the labels of the preprocessed image, as the settings and the spatial model say.
 
     Parameters
@@ -84,7 +63,7 @@ def clean_labels(
 
     Returns
     -------
-    Labeling
+    CleanedLabels
 
     Raises
     ------
@@ -93,7 +72,7 @@ def clean_labels(
     """
     raw = labeled.label_image
     if not spatial.is_cleaned:
-        return Labeling(spatial, labeled, CleanedLabels(raw, 0.0))
+        return CleanedLabels(raw, 0.0)
     sizes = resolve_sizes(config, image.valid.shape, image.pixel_area)
     space, index, design_effect = spatial.data.space, spatial.image_index, 1.0
     if isinstance(spatial, ColorsAlone) and is_certain(classes, spatial.data.cells):
@@ -103,12 +82,14 @@ def clean_labels(
         copy_index = index if copy is spatial.image else None
         design_effect = labeled.design_effect or measure_design_effect(classes, space, copy, copy_index)
     cleaner = LabelCleaner(classes, space, config, sizes, raw.shape, design_effect)
-    return Labeling(spatial, labeled, cleaner.clean(raw, spatial.image, index))
+    return cleaner.clean(raw, spatial.image, index)
 
 
 def build_result(
     image: Image,
-    labeling: Labeling,
+    spatial: SpatialModel,
+    labeled: LabeledPixels,
+    cleaned: CleanedLabels,
     found: FittedClasses,
     class_model: ClassModel,
     config: SegmentConfig,
@@ -121,8 +102,10 @@ def build_result(
     ----------
     image : Image
         The image as it was read.
-    labeling : Labeling
+    spatial : SpatialModel
         Of the preprocessed image.
+    labeled, cleaned : LabeledPixels and CleanedLabels
+        Its labels before and after clean-up, with the numbers that the classes have before some are merged.
     found : FittedClasses
         The classes.
     class_model : ClassModel
@@ -138,15 +121,14 @@ def build_result(
     -------
     Segmentation
     """
-    spatial, cleaned, shares = labeling.spatial, labeling.cleaned, labeling.raw.shares
-    raw, clean = (found.classes.merge_labels(labels) for labels in (labeling.raw.label_image, cleaned.label_image))
+    raw, clean = (found.classes.merge_labels(labels.label_image) for labels in (labeled, cleaned))
     labels = enlarge(clean, image)
     # Extreme floats count as black or white in the means too.
     rows = tabulate_classes(labels, clip_floats(image), len(found.names))
     moves, estimate = count_cleanup_moves(raw, clean, len(rows)), None
-    if shares:
+    if labeled.shares:
         moved = moves / max(1, int(np.count_nonzero(clean))) if is_cleanup_by_evidence(config) else 0.0
-        estimate = shares.estimate(found.classes.merged_numbers, moved)
+        estimate = labeled.shares.estimate(found.classes.merged_numbers, moved)
     rows = set_expected_shares(rows, estimate)
     valid = spatial.image.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0

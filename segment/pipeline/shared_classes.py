@@ -15,7 +15,7 @@ from segment.config.setting_arguments import SettingArguments
 from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.core.stages import Stage
-from segment.features.pixel_features import PixelFeatures, extract_features
+from segment.features.pixel_features import PixelFeatures
 from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.selection import Selection
 from segment.pipeline.multi_image_fit import ImagePart, TrainingImage, collect_part, find_common_scale, fit_parts
@@ -32,7 +32,7 @@ from segment.segmenter.class_model.validation import PREPROCESSING
 from segment.segmenter.class_regrouping import regroup_classes
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.known_colors import recall_colors
-from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
+from segment.segmenter.spatial_model import build_spatial_model
 
 __all__ = ["apply_classes", "fit_and_select", "fit_classes", "label_with_model", "resolve_for_model"]
 
@@ -260,20 +260,18 @@ def label_with_model(
     clock(Stage.PREPROCESS)
     preprocessed = preprocess(image, config)  # 2 preprocessor
     clock(Stage.COUNT_COLORS)
-    fit_copy = choose_spatial_type(config).make_fit_copy(preprocessed, config)
-    features = extract_features(fit_copy, config.features)  # 3 pixel features
-    model.check_features(features.space, get_page_name(source))
-    spatial = build_spatial_model(preprocessed, features, config, clock)
+    spatial = build_spatial_model(preprocessed, config, clock)  # 3 pixel features
+    model.check_features(spatial.data.space, get_page_name(source))
     clock(Stage.LABEL)
     found = _take_classes(model, spatial.data, n_before, regrouped)  # 4 segmenter, without a fit
     unmerged = found.classes.unmerged
-    labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
+    labeled = spatial.label(unmerged, reject=config.reject)
     clock(Stage.CLEAN_UP)
-    labeling = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
+    cleaned = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
     is_file = isinstance(source, (str, PathLike)) and bool(model.file) and not arrays
     command = ("apply", model.file, get_source_name(source)) if is_file else ()
     provenance = Provenance(get_source_name(source), command, clock.seconds)
-    return build_result(image, labeling, found, model, config, provenance)
+    return build_result(image, spatial, labeled, cleaned, found, model, config, provenance)
 
 
 def _regroup_model(model: ClassModel, config: SegmentConfig) -> tuple[ClassModel, tuple[str, ...]]:

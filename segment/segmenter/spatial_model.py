@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
-from segment.features.pixel_features import PixelFeatures, extract_features
+from segment.features.pixel_features import extract_features
+from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.rejection import find_rejection_threshold
@@ -135,39 +136,31 @@ class SpatialModel(ABC):
         """
         return classes.model
 
-    def find_min_log_density(self, classes: ClassMixture, reject: float) -> float:
-        """Find the log density below which a share of the pixels lies.
-
-        Parameters
-        ----------
-        classes : ClassMixture
-            k classes.
-        reject : float, 0 to 1
-            The share.
-
-        Returns
-        -------
-        float
-            In nats; -inf for a share of 0.
-        """
-        # Without a share the cells are not asked for: they may not have been collected yet.
-        return find_rejection_threshold(classes.model, self.data.cells, reject) if reject else -math.inf
-
-    @abstractmethod
-    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
+    def label(self, classes: ClassMixture, *, reject: float = 0.0) -> LabeledPixels:
         """Label the pixels of the image.
 
         Parameters
         ----------
         classes : ClassMixture
             k classes.
-        min_log_density : float
-            In nats; what has a log density below this is rejected.
+        reject : float, 0 to 1
+            Share of the pixels, those of the least log density, that gets no label.
 
         Returns
         -------
         LabeledPixels
         """
+        # Without a share the cells are not asked for: they may not have been collected yet.
+        threshold = find_rejection_threshold(classes.model, self._collect_cells(), reject) if reject else -math.inf
+        return self._label(classes, threshold)
+
+    def _collect_cells(self) -> Cells:
+        """Collect the cells of all pixels of the image."""
+        return self.data.cells
+
+    @abstractmethod
+    def _label(self, classes: ClassMixture, min_log_density: float) -> LabeledPixels:
+        """Label the pixels of the image; what has a log density below this, in nats, is rejected."""
 
     @abstractmethod
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
@@ -210,8 +203,8 @@ class ColorsAlone(SpatialModel):
         """Say that other classes have all colors; see :meth:`SpatialModel.explain_empty_class`."""
         return "each color is more probable in another class. Use fewer classes"
 
-    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
-        """Label each distinct color once and map the labels to the pixels; see :meth:`SpatialModel.label`."""
+    def _label(self, classes: ClassMixture, min_log_density: float) -> LabeledPixels:
+        """Label each distinct color once and map the labels to the pixels."""
         if min_log_density == -math.inf and (known := recall_colors(classes, self.data.space, self.index)):
             return LabeledPixels(known.map_labels(self.image.valid))
 
@@ -281,15 +274,13 @@ class PixelField(SpatialModel):
             may_weaken=config.shrinkage == "auto",
         )
 
-    def find_min_log_density(self, classes: ClassMixture, reject: float) -> float:
-        """Find the threshold from all pixels of the image, not from its copy: `reject` is a share of all pixels."""
-        # The copy has fewer pixels, and mixed colors that the image does not have.
-        if self.copy is self.image or not reject:
-            return super().find_min_log_density(classes, reject)
-        return find_rejection_threshold(classes.model, extract_features(self.image, self.data.space.name).cells, reject)
+    def _collect_cells(self) -> Cells:
+        """Collect the cells of the image, not of its copy, which has fewer pixels and mixed colors."""
+        whole = self.copy is self.image
+        return self.data.cells if whole else extract_features(self.image, self.data.space.name).cells
 
-    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
-        """Solve the field and label the image; see :meth:`SpatialModel.label`."""
+    def _label(self, classes: ClassMixture, min_log_density: float) -> LabeledPixels:
+        """Solve the field and label the image."""
         return label_with_field(self._make_problem(classes), self.image, min_log_density)
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
@@ -332,8 +323,8 @@ class RegionClasses(SpatialModel):
 
         return fit_with_region_fields(classes, prior, data.regions)
 
-    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
-        """Label the pixels of each region; see :meth:`SpatialModel.label`."""
+    def _label(self, classes: ClassMixture, min_log_density: float) -> LabeledPixels:
+        """Label the pixels of each region."""
         return LabeledPixels(self.regions.label_pixels(classes, min_log_density=min_log_density))
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
@@ -364,18 +355,16 @@ def choose_spatial_type(config: SegmentConfig) -> type[SpatialModel]:
 
 
 def build_spatial_model(
-    image: Image, features: PixelFeatures, config: SegmentConfig, on_stage: Callable[[str], None] = lambda _: None
+    image: Image, config: SegmentConfig, on_stage: Callable[[str], None] = lambda _: None
 ) -> SpatialModel:
-    """Build the spatial model of an image that the settings ask for.
+    """Extract the features of an image, and build the spatial model that the settings ask for.
 
     Parameters
     ----------
     image : Image
         The preprocessed image. It is not changed.
-    features : PixelFeatures
-        Of the copy that :meth:`SpatialModel.make_fit_copy` makes of it.
     config : SegmentConfig
-        The settings `coherence`, `spatial`, `smoothness` and `seed` decide.
+        The settings `features`, `coherence`, `spatial` and `smoothness` decide.
     on_stage : callable
         Called with the name of each stage as it begins.
 
@@ -384,6 +373,7 @@ def build_spatial_model(
     SpatialModel
     """
     kind = choose_spatial_type(config)
+    features = extract_features(kind.make_fit_copy(image, config), config.features)
     if kind is PixelField and features.image is not image and find_few_colors(image, config) is not None:
         copy, features = features.image, extract_features(image, config.features)
         return ColorsAlone(image, FitData(features.space, features, (copy,)), features.index)

@@ -254,10 +254,10 @@ def _label(
     else:
         spatial = ColorsAlone(preprocessed, data, ColorIndex(preprocessed))
     unmerged = found.classes.unmerged
-    labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
-    labeling = clean_labels(labeled, unmerged, spatial, config, image)
+    labeled = spatial.label(unmerged, reject=config.reject)
+    cleaned = clean_labels(labeled, unmerged, spatial, config, image)
     model = make_class_model(found, spatial, config)
-    return build_result(screen.shown, labeling, found, model, config, Provenance())
+    return build_result(screen.shown, spatial, labeled, cleaned, found, model, config, Provenance())
 
 
 def _segment_in_full(

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from segment import Image, SegmentConfig
-from segment.features.pixel_features import extract_features
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.spatial_model import (
     ColorsAlone,
@@ -28,11 +27,6 @@ def noisy_halves() -> Image:
     return Image.from_array(picture.clip(0, 255).astype(np.uint8))
 
 
-def build(image: Image, config: SegmentConfig) -> SpatialModel:
-    copy = choose_spatial_type(config).make_fit_copy(image, config)
-    return build_spatial_model(image, extract_features(copy, config.features), config)
-
-
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [
@@ -46,13 +40,13 @@ def build(image: Image, config: SegmentConfig) -> SpatialModel:
 def test_the_settings_choose_the_kind(noisy_halves: Image, settings: dict, kind: type[SpatialModel]) -> None:
     config = SegmentConfig(k=2, **settings)
     assert choose_spatial_type(config) is kind
-    assert type(build(noisy_halves, config)) is kind
+    assert type(build_spatial_model(noisy_halves, config)) is kind
 
 
 @pytest.mark.parametrize("settings", [{}, {"spatial": "none"}, {"coherence": "region"}])
 def test_labels_are_the_most_probable_classes(noisy_halves: Image, settings: dict) -> None:
     config = SegmentConfig(k=2, **settings)
-    spatial = build(noisy_halves, config)
+    spatial = build_spatial_model(noisy_halves, config)
     classes = fit_image_classes(spatial.data, config).classes
     posteriors = spatial.prepare_posteriors(classes)(np.arange(noisy_halves.valid.size))
     np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
@@ -64,7 +58,7 @@ def test_the_field_corrects_what_colors_alone_get_wrong(noisy_halves: Image) -> 
     errors = {}
     for spatial_setting in ("none", "field"):
         config = SegmentConfig(k=2, spatial=spatial_setting)
-        spatial = build(noisy_halves, config)
+        spatial = build_spatial_model(noisy_halves, config)
         labels = spatial.label(fit_image_classes(spatial.data, config).classes).label_image
         errors[spatial_setting] = np.mean(labels != truth)
     assert errors["field"] < 0.02
@@ -75,10 +69,10 @@ def test_the_field_corrects_what_colors_alone_get_wrong(noisy_halves: Image) -> 
 def test_a_share_of_the_pixels_is_rejected(noisy_halves: Image, settings: dict) -> None:
     noisy_halves.pixels[:, :6] = 255  # a region that is small enough to be rejected as a whole
     config = SegmentConfig(k=2, **settings)
-    spatial = build(noisy_halves, config)
+    spatial = build_spatial_model(noisy_halves, config)
     classes = fit_image_classes(spatial.data, config).classes
-    assert spatial.find_min_log_density(classes, 0.0) == -np.inf
-    labels = spatial.label(classes, min_log_density=spatial.find_min_log_density(classes, 0.2)).label_image
+    assert spatial.label(classes).label_image.all()
+    labels = spatial.label(classes, reject=0.2).label_image
     assert 0 < np.mean(labels == 0) <= 0.2
 
 
