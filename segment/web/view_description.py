@@ -14,6 +14,7 @@ from segment.mixture.cells import Cells
 from segment.output.density_chart import compute_histogram, take_feature, take_feature_density
 from segment.output.label_formats import encode_label_png
 from segment.output.pictures.encoding import encode_picture
+from segment.output.tables import drop_nan
 from segment.pipeline.region_pipeline import RegionSegmentation
 from segment.pipeline.result import Segmentation
 from segment.preprocessor.preprocessor import shrink
@@ -95,7 +96,7 @@ def _describe_classes(found: Segmentation, view: View) -> dict[str, Any]:
             "name": row.name,
             "color": format_hex_color(color),
             "pixels": round(row.pixels * scale),
-            "share": row.share,
+            "share": drop_nan(row.share),
             "mean": list(row.mean),
             "mean_color": format_hex_color(mean),
         }

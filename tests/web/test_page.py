@@ -411,6 +411,18 @@ def test_a_broken_image_leaves_nothing_of_another_one(page: Page) -> None:
     assert [line for line in page.errors() if "422" not in line] == []
 
 
+def test_what_is_wrong_with_the_first_of_several_files_stays_said(page: Page) -> None:
+    before = page.seen
+    page.find("#file").send_keys("\n".join(str(page.downloads.parent / name) for name in ("broken.png", "c.png")))
+    page.wait_for_result(before)
+    assert page.find("#about").text.startswith("c.png")
+    assert "broken.png: the file is truncated" in page.find("#messages .error").text
+    # It is about nothing that is chosen afterwards.
+    page.choose("a.png")
+    assert page.run("document.querySelector('#messages .error')") is None
+    assert [line for line in page.errors() if "422" not in line] == []
+
+
 def test_auto_shows_its_curve_and_regions_are_shown(page: Page) -> None:
     before = page.seen
     page.find("#set-k-auto").click()

@@ -84,23 +84,26 @@ async function loadDrawing(image, part) {
   }
 }
 
-/** Send files to the server, and open the first that it takes. */
+/** Send files to the server, open the first that it takes, and then say what is wrong with the others. */
 async function addFiles(files) {
   page.messages.clear();
-  const { max_bytes: maxBytes } = page.about.limits;
   let first = null;
+  const failures = [];
   for (const file of files) {
-    if (file.size > maxBytes) {
-      say(`${file.name}: at most ${maxBytes / 1e6} MB are taken. Start segment serve with a larger --max-upload.`);
-      continue;
-    }
-    if (!file.size) { say(`${file.name}: the file is empty. Choose another one.`); continue; }
     showBusy(`reading ${file.name}`);
     try {
-      const image = await getJson("images", { method: "POST", body: file, query: [["file", file.name], ...fileQuery()] });
+      const image = await sendFile(file);
       image.isSent = true;
       page.strip.add(image);
       if (!first) { first = image; await open(image); }
-    } catch (error) { say(error instanceof ApiError ? error.message : `${file.name}: cannot be sent.`); } finally { showBusy(""); }
+    } catch (error) { failures.push(error instanceof ApiError ? error.message : `${file.name}: cannot be sent.`); } finally { showBusy(""); }
   }
+  for (const failure of failures) say(failure);
+}
+
+async function sendFile(file) {
+  const { max_bytes: maxBytes } = page.about.limits;
+  if (file.size > maxBytes) throw new ApiError(`${file.name}: at most ${maxBytes / 1e6} MB are taken. Start segment serve with a larger --max-upload.`);
+  if (!file.size) throw new ApiError(`${file.name}: the file is empty. Choose another one.`);
+  return getJson("images", { method: "POST", body: file, query: [["file", file.name], ...fileQuery()] });
 }
