@@ -6,9 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from segment.config.config import SegmentConfig
 from segment.pipeline.class_table import ClassRow
 from segment.segmenter.class_naming import find_label
+from segment.segmenter.field.share_estimate import limit_deviations
 
 __all__ = ["assign_shares"]
 
@@ -41,8 +44,6 @@ def assign_shares(rows: Sequence[ClassRow], config: SegmentConfig, absent: Seque
     uncounted = {*absent, find_label(config.background, names)}
     counted = [0 if row.label in uncounted else row.pixels for row in rows]
     total = max(1, sum(counted))
-    # Expected shares are known for all rows or for none.
-    expected = sum(row.expected_share for row in rows if row.label not in uncounted) or math.nan
     groups = [""] * len(rows)
     for name, keys in config.class_groups:
         for label in (find_label(key, names) for key in keys):
@@ -53,10 +54,22 @@ def assign_shares(rows: Sequence[ClassRow], config: SegmentConfig, absent: Seque
         replace(
             row,
             share=math.nan if row.label in uncounted else n / total,
-            expected_share=math.nan if row.label in uncounted else row.expected_share / expected,
-            expected_share_sd=math.nan if row.label in uncounted else row.expected_share_sd / expected,
+            expected_share=expected,
+            expected_share_sd=deviation,
             group=group,
             group_share=n / max(1, sums[group]) if group else math.nan,
         )
-        for row, n, group in zip(rows, counted, groups, strict=True)
+        for row, n, group, (expected, deviation) in zip(
+            rows, counted, groups, _scale_expected(rows, uncounted), strict=True
+        )
     )
+
+
+def _scale_expected(rows: Sequence[ClassRow], uncounted: set[int]) -> list[list[float]]:
+    """Scale the expected shares and their deviations to those of the classes that count; NaN for the others."""
+    pairs = np.array([(row.expected_share, row.expected_share_sd) for row in rows]).reshape(-1, 2)
+    pairs[[row.label in uncounted for row in rows]] = math.nan
+    # They are known for all classes or for none.
+    pairs /= np.nansum(pairs[:, 0]) or math.nan
+    pairs[:, 1] = limit_deviations(pairs[:, 1], pairs[:, 0])
+    return pairs.tolist()

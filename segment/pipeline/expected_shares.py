@@ -16,7 +16,7 @@ from segment.pipeline.label_cleanup import is_cleanup_by_evidence
 from segment.pipeline.result import Segmentation
 from segment.segmenter.class_mixture import choose_chunk_pixels
 from segment.segmenter.field.calibration import temper_posteriors
-from segment.segmenter.field.share_estimate import compute_doubts, compute_share_deviations
+from segment.segmenter.field.share_estimate import compute_doubts, compute_share_deviations, limit_deviations
 from segment.segmenter.field.upsampling import find_nearest_pixels
 
 __all__ = ["compute_expected_shares"]
@@ -63,7 +63,8 @@ def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
     shares[:, [math.isnan(row.share) for row in result.classes]] = np.nan
     counted = np.nansum(shares, axis=1, keepdims=True)
     counted = np.where(counted > 0, counted, np.nan)
-    return shares / counted, (deviations + 0 * shares) / counted
+    shares /= counted
+    return shares, limit_deviations(deviations / counted, shares)
 
 
 def _sum_posteriors(result: Segmentation, temperature: float, n_rows: int) -> Floats:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Calibration", "ShareEstimate", "compute_doubts", "compute_share_deviations"]
+__all__ = ["Calibration", "ShareEstimate", "compute_doubts", "compute_share_deviations", "limit_deviations"]
 
 Planes = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -127,5 +127,26 @@ def compute_share_deviations(
     # A small class takes its errors from the large ones beside it: its doubt is drawn towards the mean of all.
     squares = weight**2 * doubts * mean_doubt
     deviations = np.sqrt(squares + (MOVE_WEIGHT * moves) ** 2 + np.square(cleanup_moves) + MIN_DEVIATION**2)
-    # No share of this mean that lies between 0 and 1 deviates more.
+    return limit_deviations(deviations, shares)
+
+
+def limit_deviations(deviations: Floats, shares: Floats) -> Floats:
+    """Limit standard deviations to what shares of these means can have, as they lie between 0 and 1.
+
+    Parameters
+    ----------
+    deviations : ndarray, float64
+        Standard deviations of the shares.
+    shares : ndarray of the same shape, float64, 0 to 1
+        Expected shares; NaN where there is none.
+
+    Returns
+    -------
+    ndarray of the same shape, float64
+
+    Examples
+    --------
+    >>> limit_deviations(np.array([0.3, 0.3, 0.3]), np.array([0.5, 0.01, 1.0])).round(4).tolist()
+    [0.3, 0.0995, 0.0]
+    """
     return np.asarray(np.minimum(deviations, np.sqrt(np.clip(shares * (1 - shares), 0.0, None))))
