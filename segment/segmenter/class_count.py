@@ -36,7 +36,7 @@ from segment.mixture.cells import Cells, concatenate
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection, choose_n_components, compute_residuals
-from segment.preprocessor.preprocessor import shrink
+from segment.preprocessor.preprocessor import shrink, to_grayscale
 from segment.segmenter.field.noise_level import SMOOTHED_WIDTHS, smooth_noise
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.independent_pixels import estimate_effective_size, mask_interior
@@ -96,6 +96,7 @@ def choose_classes(
     Selection
         The chosen number, the runner-up, and the criterion for every number that was tried.
     """
+    data = _take_gray(data)
     choose = partial(
         _choose_on_copies,
         data,
@@ -109,6 +110,20 @@ def choose_classes(
         return found
     thin = choose([shrink(image, max_size=_COPY_SIDE) for image in data.copies])
     return thin if thin.chosen > 1 and _has_connected_class(data) else found
+
+
+def _take_gray(data: FitData) -> FitData:
+    """Take one channel of gray images that are stored as color ones.
+
+    The three are equal. A criterion would count the parameters of colors that there are not, and choose fewer classes
+    than of the same image stored as gray.
+    """
+    colors = (copy.pixels[copy.valid] for copy in data.copies)
+    if data.space.n_channels != 3 or any((pixels != pixels[:, :1]).any() for pixels in colors):
+        return data
+    copies = tuple(to_grayscale(copy) for copy in data.copies)
+    features = [extract_features(copy, data.space.name) for copy in copies]
+    return FitData(features[0].space, concatenate(*(part.cells for part in features)), copies)
 
 
 def _choose_on_copies(

@@ -208,3 +208,16 @@ def test_neighbors_of_lines_are_marked_and_those_of_single_pixels_are_not() -> N
     single = np.zeros((50, 50), dtype=bool)
     single[::3, ::3] = True
     assert measure_adjacency(single) == measure_adjacency(np.zeros((5, 5), dtype=bool)) == 0
+
+
+@pytest.mark.parametrize("features", ["rgb", "lab", "hsv"])
+def test_a_gray_image_has_as_many_classes_when_it_is_stored_as_color(features: str, rng: np.random.Generator) -> None:
+    rough = gaussian_filter(rng.normal(size=(192, 256)), 6)
+    gray = add_noise(60.0 + 45 * np.digitize(rough, np.quantile(rough, [0.5, 0.8])), 18)
+    chosen = [
+        segment.segment_image(pixels, k="auto", features=features)
+        for pixels in (gray, np.repeat(gray[..., None], 3, axis=2))
+    ]
+    assert [result.k for result in chosen] == [3, 3]
+    assert chosen[0].selection.candidates == chosen[1].selection.candidates
+    assert chosen[1].space.n_channels == 3
