@@ -346,7 +346,7 @@ class Image(EqualByValue):
         >>> image.white
         4095.0
         >>> image.notes
-        ('16-bit values up to 4095 are read as 12-bit: white is 4095, no value is changed',)
+        ('16-bit values, none above 4095, are read as 12-bit: white is 4095, no value is changed',)
         >>> image.to_uint8()
         array([[  0, 125, 255]], dtype=uint8)
         """

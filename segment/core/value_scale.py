@@ -176,7 +176,7 @@ def infer_scale(dtype: str, high: float, *, is_spread: bool = False) -> tuple[fl
     Examples
     --------
     >>> infer_scale("uint16", 1000)
-    (0.0, 1023.0, ('16-bit values up to 1000 are read as 10-bit: white is 1023, no value is changed',))
+    (0.0, 1023.0, ('16-bit values, none above 1023, are read as 10-bit: white is 1023, no value is changed',))
     """
     if dtype != "uint16":
         return 0.0, 255.0 if dtype == "uint8" else 1.0, ()
@@ -184,8 +184,9 @@ def infer_scale(dtype: str, high: float, *, is_spread: bool = False) -> tuple[fl
         return 0.0, 65535.0, ()
     depth = 16 if is_spread else next(bits for bits in (8, 10, 12, 14, 16) if high < 2**bits)
     white = 2**depth - 1
-    note = ScaleNote(f"16-bit values up to {high:.0f} are read as {depth}-bit: white is {white}, no value is changed")
-    return 0.0, float(white), (note,) if depth < 16 else ()
+    # The largest value is not named: the pages of a stack have others, and would say the same in other words.
+    note = f"16-bit values, none above {white}, are read as {depth}-bit: white is {white}, no value is changed"
+    return 0.0, float(white), (ScaleNote(note),) if depth < 16 else ()
 
 
 def _is_spread(pixels: NDArray[Any]) -> bool:

@@ -54,6 +54,24 @@ def test_a_class_that_is_on_no_page_is_told(stack: Path, tmp_path: Path) -> None
     assert "class 3 is empty on all pages. Use fewer classes" in outcome.warnings
 
 
+@pytest.mark.parametrize(
+    ("dtype", "warning"),
+    [
+        ("uint16", "16-bit values, none above 4095, are read as 12-bit: white is 4095, no value is changed"),
+        ("float32", "its values are read on the model's scale, 2000 to 2520"),
+    ],
+)
+def test_what_is_said_of_the_values_of_all_pages_is_said_once(
+    dtype: str, warning: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """Each page has other least and greatest values."""
+    planes = 10 * np.arange(3)[:, None, None] + np.linspace(2000, 2500, 600).reshape(20, 30)
+    tifffile.imwrite(tmp_path / "deep.tif", planes.astype(dtype), photometric="minisblack")
+    config = SegmentConfig(k=2, page="all", save=("labels",))
+    (job,) = plan_jobs([tmp_path / "deep.tif"], tmp_path / "out", config)
+    assert run_job(job, config, segment_job).warnings == (warning,)
+
+
 def test_a_page_that_fails_leaves_no_files(stack: Path, tmp_path: Path) -> None:
     (job,) = plan_jobs([stack], tmp_path / "out", CONFIG)
     (tmp_path / "out" / "s_page0002_labels.png").mkdir(parents=True)

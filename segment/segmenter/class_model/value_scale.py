@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from segment.core.float_scale import ScaleNote
 from segment.core.image import Image
 
 __all__ = ["ValueScale", "apply_value_scale"]
@@ -127,15 +128,13 @@ def apply_value_scale(image: Image, scale: ValueScale) -> Image:
         is_near = image.white - image.black < _MAX_RANGE_FACTOR * (white - black)
         is_unit = "float32" in (own.dtype, scale.dtype) and (is_near or share <= _MAX_FLOAT_SHARE_OUTSIDE)
         if share <= _MAX_SHARE_OUTSIDE or is_unit:
-            note = (
-                f"its values are read on the model's scale, {black:g} to {white:g}, "
-                f"not as {image.black:g} to {image.white:g}"
-            )
+            notes = tuple(note for note in image.notes if not isinstance(note, ScaleNote))
+            note = f"its values are read on the model's scale, {black:g} to {white:g}"
             if share > _MAX_SHARE_OUTSIDE:
                 note += f": {100 * share:.3g} % of them lie beyond and count as black or white"
             if share > _MAX_FLOAT_SHARE_OUTSIDE:
                 note += ". Give values in the unit of the training images, or fit the model again"
-            return replace(image, black=black, white=white, notes=(*image.notes, note))
+            return replace(image, black=black, white=white, notes=(*notes, note))
     note = f"its values from {image.black:g} to {image.white:g} stand for the model's {black:g} to {white:g}"
     return replace(image, notes=(*image.notes, note))
 
