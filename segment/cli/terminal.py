@@ -6,7 +6,7 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -215,12 +215,17 @@ def _format_area(row: ClassRow) -> str:
     return "" if row.area is None else f"  {format_area(row.area):>11} {row.unit}"
 
 
+def _format_area_heading(rows: Iterable[ClassRow]) -> str:
+    """Write the heading of the column of areas; nothing where none is known."""
+    return next((f"{'area':>{14 + len(row.unit)}}" for row in rows if row.area is not None), "")
+
+
 def _format_table(outcome: Outcome) -> str:
     """Write the table of classes; names are shown where one was given."""
     classes = outcome.classes
     has_expected = any(not math.isnan(row.expected_share) for row in classes)
     heading = f"{'expected':>20}" if has_expected else ""
-    heading += next((f"{'area':>{14 + len(row.unit)}}" for row in classes if row.area is not None), "")
+    heading += _format_area_heading(classes)
     # Only a terminal shows the color itself.
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     lines = [f"  class  color   {'   ' if is_terminal else ''}   share{heading}  mean color"]
@@ -249,7 +254,8 @@ def _format_table(outcome: Outcome) -> str:
 def _format_interest(interest: Sequence[InterestRow], is_named: bool) -> list[str]:
     """Write the lines of the classes in each region of interest."""
     width = max(18, *(len(item.roi) for item in interest))
-    lines = [f"  {'region of interest':<{width}}  class     share      pixels"]
+    heading = _format_area_heading(item.row for item in interest)
+    lines = [f"  {'region of interest':<{width}}  class     share      pixels{heading}"]
     for item in interest[:MAX_INTEREST_ROWS]:
         row = item.row
         name = f"  {row.name}" if is_named else ""

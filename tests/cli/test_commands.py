@@ -43,8 +43,12 @@ def test_areas_are_in_every_table(run_program: Program) -> None:
     """The same area of class 1, 40 pixels of 2 by 3 millimeters, wherever a table has it."""
     options = ("--pixel-size", "2x3mm", "--roi", "grid:1x1", "-k", "4")
     result = run_program("run", "a.png", *options, "-o", "out", "--save", "classes,regions,measurements,report")
-    head, first = [line.split() for line in result.out.splitlines() if line.startswith("  ")][:2]
+    lines = [line for line in result.out.splitlines() if line.startswith("  ")]
+    head, first = [line.split() for line in lines[:2]]
     assert (head[2:5], first[8:10]) == (["share", "expected", "area"], ["240", "mm2"])
+    head, first = lines[5:7]  # of the region of interest
+    assert (head.split()[-2:], first.split()[-2:]) == (["pixels", "area"], ["240", "mm2"])
+    assert len(head) == len(first)
     with Path("out/a_classes.csv").open(newline="", encoding="utf-8") as file:
         row = next(csv.DictReader(file))
     assert (row["roi"], row["area_mm2"], float(row["perimeter_mm"])) == ("r1c1", "240.0", 2 * 7 * 2 + 2 * 4 * 3)
