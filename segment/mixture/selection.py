@@ -101,9 +101,9 @@ class Selection:
 
     @property
     def sentence(self) -> str:
-        """The choice, the reason and the runner-up, if there is one, without a full stop."""
+        """The choice, the reason and the runner-up, if there is one, without a full stop; empty for a given number."""
         if len(self.candidates) < 2:
-            return f"k = {self.chosen}: {self.reason}"
+            return f"k = {self.chosen}: {self.reason}" if self.candidates else ""
         tried = f"{self.candidates[0].n_classes}..{self.candidates[-1].n_classes}"
         return f"k = {self.chosen} chosen of {tried}: {self.reason}; runner-up {self.runner_up}"
 

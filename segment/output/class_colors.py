@@ -11,10 +11,9 @@ from segment.config.config import SegmentConfig
 from segment.core.hex_colors import parse_hex_color
 from segment.features.color_space import FeatureSpace
 from segment.output.palette import pick_class_colors, pick_ramp_colors
-from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_naming import find_label
 
-__all__ = ["assign_category_colors", "choose_palette_colors", "compute_class_means", "find_cheapest_pairs"]
+__all__ = ["assign_category_colors", "choose_palette_colors", "find_cheapest_pairs"]
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -152,24 +151,6 @@ def _compute_saturations(lab: Floats) -> Floats:
     """Compute the saturation of colors in CIELAB, from 0 for gray towards 1."""
     chroma = np.hypot(lab[:, 1], lab[:, 2])
     return np.asarray(chroma / (chroma + HALF_CHROMA))
-
-
-def compute_class_means(classes: ClassMixture, space: FeatureSpace) -> Floats:
-    """Compute the mean color of each class of a model, without an image.
-
-    Parameters
-    ----------
-    classes : ClassMixture
-        The classes.
-    space : FeatureSpace
-        That of the mixture.
-
-    Returns
-    -------
-    ndarray of shape (k, 3), float64
-        RGB from 0 to 255; gray where the features have no hue.
-    """
-    return space.convert_to_rgb(classes.compute_means())
 
 
 def find_cheapest_pairs(costs: Floats) -> NDArray[np.intp]:

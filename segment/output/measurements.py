@@ -18,14 +18,14 @@ from segment.postprocessor.connected_regions import mark_run_starts, number_regi
 from segment.preprocessor.preprocessor import clip_floats
 
 __all__ = [
-    "MAX_REGIONS",
     "Table",
     "check_region_count",
-    "count_regions",
     "measure_areas",
     "measure_classes",
     "measure_labels",
+    "measure_parts",
     "measure_regions",
+    "pair_labels",
     "refuse_regions",
 ]
 
@@ -58,7 +58,7 @@ class _Runs(NamedTuple):
 
 
 def measure_classes(label_image: Labels, image: Image, names: Sequence[str], *, maps: Maps) -> Table:
-    """Measure each of the classes 1..k.
+    """Measure each of the classes 1..k, in each region of interest if there are any.
 
     Parameters
     ----------
@@ -73,12 +73,27 @@ def measure_classes(label_image: Labels, image: Image, names: Sequence[str], *, 
 
     Returns
     -------
-    dict of column name to ndarray of shape (k,)
-        The columns of :func:`measure_labels`, ``name``, and ``regions``, the number of connected regions.
+    dict of column name to ndarray of shape (k,), or (m * k,) for m regions of interest
+        ``roi``, the name of the region of interest, if there are any; the columns of :func:`measure_labels`, ``name``,
+        and ``regions``, the number of connected regions. The share is that of the labeled pixels of the region of
+        interest.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from segment.core.interest import RegionsOfInterest
+    >>> image = Image.from_array(np.array([[10, 30, 50]], np.uint8))
+    >>> image = replace(image, interest=RegionsOfInterest.from_labels(np.array([[1, 1, 2]])))
+    >>> table = measure_classes(np.array([[1, 2, 2]]), image, ["dark", "light"], maps={})
+    >>> table["roi"].tolist(), table["pixels"].tolist(), table["share"].tolist()
+    (['1', '1', '2', '2'], [1, 1, 0, 1], [0.5, 0.5, 0.0, 1.0])
     """
-    table = measure_labels(label_image, image, maps=maps, n_labels=len(names))
-    regions = tally_labels(label_image, len(names), min_area=1)[1]
-    return {"label": table.pop("label"), "name": np.array(names, dtype=object), **table, "regions": regions}
+    pairs = pair_labels(label_image, image, len(names))
+    n_pairs = len(names) * (len(image.interest.names) if image.interest else 1)
+    table = measure_labels(pairs, image, maps=maps, n_labels=n_pairs)
+    regions = tally_labels(pairs, n_pairs, min_area=1)[1]
+    roi, label = _place_rows(table, table.pop("label"), image, len(names))
+    return {**roi, "label": label, "name": np.array(["", *names], dtype=object)[label], **table, "regions": regions}
 
 
 def measure_regions(label_image: Labels, image: Image, names: Sequence[str], *, maps: Maps) -> Table:
@@ -87,36 +102,96 @@ def measure_regions(label_image: Labels, image: Image, names: Sequence[str], *, 
     Parameters
     ----------
     label_image, image, names, maps
-        As for :func:`measure_classes`.
+        As for :func:`measure_classes`. The borders of regions of interest part regions.
 
     Returns
     -------
     dict of column name to ndarray of shape (n,)
-        ``region``, the number 1..n; ``label`` and ``name`` of its class; the other columns of :func:`measure_labels`.
-        No column if there are more than `MAX_REGIONS`.
+        ``roi``, if there are regions of interest; ``region``, the number 1..n in the order of first pixels; ``label``
+        and ``name`` of its class; the other columns of :func:`measure_labels`. No column if there are more than
+        `MAX_REGIONS`.
     """
-    if count_regions(label_image, len(names)) > MAX_REGIONS:
+    pairs = pair_labels(label_image, image, len(names))
+    if count_regions(pairs) > MAX_REGIONS:
         return {}
-    regions, label = number_regions(label_image)
+    regions, pair = number_regions(pairs)
     table = measure_labels(regions, image, maps=maps)
+    roi, label = _place_rows(table, pair, image, len(names))
     class_names = np.array(["", *names], dtype=object)[label]
-    return {"region": table.pop("label"), "label": label, "name": class_names, **table}
+    return {**roi, "region": table.pop("label"), "label": label, "name": class_names, **table}
 
 
-def count_regions(label_image: Labels, n_labels: int) -> int:
-    """Count the connected regions of the labels 1 to `n_labels` of an image (H, W)."""
-    return int(tally_labels(label_image, n_labels, min_area=1)[1].sum())
+def measure_parts(label_image: Labels, image: Image) -> Table:
+    """Measure each label, or where there are regions of interest the part of it in each that it reaches.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers >= 0
+        Regions; 0 is no label.
+    image : Image
+        Of the same size.
+
+    Returns
+    -------
+    dict of column name to ndarray of shape (n,)
+        ``roi``, if there are regions of interest, and the columns of :func:`measure_labels`.
+    """
+    if image.interest is None:
+        return measure_labels(label_image, image, maps={})
+    n = int(label_image.max(initial=0))
+    # Few of the pairs occur: they are numbered without gaps.
+    pairs, numbers = np.unique(pair_labels(label_image, image, n), return_inverse=True)
+    first = 1 if pairs[0] else 0
+    table = measure_labels(numbers.reshape(label_image.shape) + first, image, maps={})
+    roi, label = _place_rows(table, pairs[pairs > 0], image, n)
+    return {**roi, **table, "label": label}
+
+
+def pair_labels(label_image: Labels, image: Image, n_labels: int) -> Labels:
+    """Number the pairs of a region of interest and a label from 1, in this order; 0 where one is missing.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers 0 to `n_labels`
+    image : Image
+        Of the same size.
+    n_labels : int
+
+    Returns
+    -------
+    ndarray of shape (H, W), int
+        The labels themselves where there are no regions of interest.
+    """
+    if image.interest is None:
+        return label_image
+    places, labels = image.interest.label_image.astype(np.int64), label_image.astype(np.int64)
+    return np.where((places > 0) & (labels > 0), (places - 1) * n_labels + labels, 0)
+
+
+def _place_rows(table: Table, pairs: Labels, image: Image, n_labels: int) -> tuple[Table, Labels]:
+    """Return the regions of interest of pairs as a column, and their labels; set the shares in each region."""
+    if image.interest is None:
+        return {}, pairs
+    place, label = np.divmod(pairs.astype(np.intp) - 1, max(1, n_labels))
+    total = np.bincount(place, table["pixels"], minlength=1)
+    table["share"] = np.asarray(table["pixels"] / np.maximum(total[place], 1))
+    return {"roi": np.array(image.interest.names, dtype=object)[place]}, label + 1
+
+
+def count_regions(label_image: Labels) -> int:
+    """Count the connected regions of the labels of an image (H, W)."""
+    return int(tally_labels(label_image, int(label_image.max(initial=0)), min_area=1)[1].sum())
 
 
 def check_region_count(label_image: Labels, image: Image) -> None:
     """Raise an ImageError if the labels of an image (H, W) have more connected regions than a table has rows."""
-    if count_regions(label_image, int(label_image.max(initial=0))) > MAX_REGIONS:
+    if count_regions(label_image) > MAX_REGIONS:
         refuse_regions(label_image, image)
 
 
 def refuse_regions(label_image: Labels, image: Image) -> NoReturn:
     """Raise an ImageError that says how many connected regions the labels of an image (H, W) have."""
-    n = count_regions(label_image, int(label_image.max(initial=0)))
+    n = count_regions(label_image)
     raise ImageError(
         f"{printable_path(image.file_name or 'image')}: tables and numbers of at most {MAX_REGIONS} connected regions; "
         f"got {n} or more. Raise --min-region, or save no regions, objects, numbers, outline or measurements."

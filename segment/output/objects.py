@@ -12,7 +12,7 @@ from segment.config.sizes import split_size
 from segment.core.errors import SettingsError
 from segment.core.threads import IMPORT_LOCK
 from segment.core.units import METERS_PER_UNIT
-from segment.output.measurements import check_region_count, measure_labels
+from segment.output.measurements import check_region_count, measure_labels, pair_labels
 from segment.output.result_tables import set_shares
 from segment.postprocessor.connected_regions import number_regions
 
@@ -54,12 +54,10 @@ def number_objects(result: Segmentation) -> tuple[Labels, Ids, tuple[str, ...]]:
         If there are more connected regions than a table may have rows.
     """
     interest, k = result.image.interest, max(1, result.n_classes)
-    labels = result.label_image.copy()
+    labels: Labels = result.label_image.copy()
     uncounted = [row.label for row in result.classes if np.isnan(row.share)]
     labels[np.isin(labels, uncounted)] = 0
-    if interest is not None:
-        places = interest.label_image.astype(np.int32)
-        labels = np.where((labels > 0) & (places > 0), (places - 1) * k + labels, 0)
+    labels = pair_labels(labels, result.image, k)
     check_region_count(labels, result.image)
     distance = _find_distance(result.config.group_distance, result.image)
     regions, of_region = number_regions(labels)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import pluralize
-from segment.output.class_colors import choose_palette_colors, compute_class_means
+from segment.output.class_colors import choose_palette_colors
 from segment.output.pictures.maps import draw_probability_maps
 from segment.output.pictures.panels import draw_methods
 from segment.pipeline.class_table import convert_means_to_rgb
@@ -44,13 +44,13 @@ def choose_class_colors(result: Segmentation) -> Picture:
     ndarray of shape (k, 3), uint8
         RGB.
     """
-    means = compute_class_means(result.class_mixture, result.space)
+    means = result.space.convert_to_rgb(result.class_mixture.compute_means())
     n_shared = 0
     if result.color_model is not None:
         # Classes that other images have too come first, and have the same colors in all of them.
         model = result.color_model
         n_shared = min(model.n_classes, result.n_classes)
-        means[:n_shared] = compute_class_means(model.class_mixture, model.space)[:n_shared]
+        means[:n_shared] = model.space.convert_to_rgb(model.class_mixture.compute_means())[:n_shared]
     mean_colors = compute_mean_colors(result) if result.config.palette == "mean" else None
     return choose_palette_colors(result.config, result.names, means, mean_colors, n_shared=n_shared)
 

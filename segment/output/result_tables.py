@@ -9,23 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.output.interest_tables import (
-    measure_classes_of_interest,
-    measure_labels_of_interest,
-    measure_regions_of_interest,
-)
-from segment.output.measurements import (
-    Table,
-    measure_classes,
-    measure_labels,
-    measure_regions,
-    refuse_regions,
-)
+from segment.output.measurements import Table, measure_classes, measure_regions, refuse_regions
 from segment.pipeline.expected_shares import compute_expected_shares
 
 if TYPE_CHECKING:
     from segment.core.image import Image
-    from segment.pipeline.region_pipeline import RegionSegmentation
     from segment.pipeline.relabeling import RelabeledImage
     from segment.pipeline.result import Segmentation
 
@@ -33,7 +21,6 @@ __all__ = [
     "add_expected_shares",
     "measure_label_image",
     "measure_result",
-    "measure_result_regions",
     "require_regions",
     "set_shares",
 ]
@@ -100,13 +87,7 @@ def measure_label_image(
         As from :func:`measure_result`; `regions` has no column where there are too many for a table.
     """
     labels, image, names = result.label_image, result.image, result.names
-    if image.interest is not None:
-        tables = (
-            measure_classes_of_interest(labels, image, names, maps=maps),
-            measure_regions_of_interest(labels, image, names, maps=maps),
-        )
-    else:
-        tables = measure_classes(labels, image, names, maps=maps), measure_regions(labels, image, names, maps=maps)
+    tables = measure_classes(labels, image, names, maps=maps), measure_regions(labels, image, names, maps=maps)
     classes, regions = (set_shares(table, result) if table else table for table in tables)
     if result.absent:
         # Nothing was found, which is not the same as an area of 0.
@@ -177,22 +158,3 @@ def set_shares(table: Table, result: Segmentation | RelabeledImage) -> Table:
         within = np.where(group != "", pixels / np.maximum(total, 1), np.nan)
         shares |= {"group": group, "group_share": within}
     return shares
-
-
-def measure_result_regions(result: RegionSegmentation) -> Table:
-    """Measure the regions of an image that was divided into regions.
-
-    Parameters
-    ----------
-    result : RegionSegmentation
-        An image that was divided into regions.
-
-    Returns
-    -------
-    dict of column name to ndarray
-        The columns of :func:`segment.output.measurements.measure_labels`. Where the image has regions of interest,
-        there is a row for each part of a region in one of them, with its name in the first column, ``roi``.
-    """
-    if result.image.interest is not None:
-        return measure_labels_of_interest(result.label_image, result.image)
-    return measure_labels(result.label_image, result.image, maps={}, n_labels=result.n_regions)

@@ -137,7 +137,7 @@ class RegionSegmentation(LabelViews, EqualByValue):
         dict of str to ndarray
             Columns by name; see :mod:`segment.output.measurements`.
         """
-        return cast("dict[str, NDArray[Any]]", load_output("result_tables").measure_result_regions(self))
+        return cast("dict[str, NDArray[Any]]", load_output("measurements").measure_parts(self.label_image, self.image))
 
 
 def segment_regions(

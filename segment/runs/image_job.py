@@ -19,8 +19,8 @@ from segment.core.stages import Stage
 from segment.runs.class_source import ClassSource
 from segment.runs.config_files import write_config_file
 from segment.runs.job import Job
-from segment.runs.outcome import MethodRow, Outcome, TriedRow
-from segment.runs.result_outcome import describe_choice, describe_result, warn_of_lost_georeference
+from segment.runs.outcome import Outcome, TriedRow
+from segment.runs.result_outcome import describe_result, warn_of_lost_georeference
 
 if TYPE_CHECKING:
     from segment.loader.loader import LoadedFile
@@ -164,9 +164,8 @@ def compare_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]
     on_stage(Stage.WRITE)
     picture = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
     paths = (*picture, *write_config_file(config, job.folder, job.stem))
-    rows = tuple(MethodRow(m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
-    choice = describe_choice(found.result)
-    return Outcome(job, paths, warnings=found.result.warnings, methods=rows, choice=choice)
+    result = found.result
+    return Outcome(job, paths, warnings=result.warnings, methods=found.methods, choice=result.selection.sentence)
 
 
 def explore_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from segment.pipeline.class_table import ClassRow
+    from segment.pipeline.comparison import Method
     from segment.pipeline.interest_table import InterestRow
 
 
-__all__ = ["MethodRow", "Outcome", "ShareRow", "TriedRow"]
+__all__ = ["Outcome", "ShareRow", "TriedRow"]
 
 
 class ShareRow(NamedTuple):
@@ -67,16 +68,6 @@ class ShareRow(NamedTuple):
     page: int = 0
 
 
-class MethodRow(NamedTuple):
-    """A method in the table of a comparison; see :class:`segment.pipeline.comparison.Method`."""
-
-    name: str
-    seconds: float
-    inertia: float
-    log_likelihood: float
-    agreement: float
-
-
 class TriedRow(NamedTuple):
     """A number of classes in the table of an exploration: the criterion, or NaN, and the share of each class."""
 
@@ -119,7 +110,7 @@ class Outcome:
         When the picture was taken; empty where that is not known.
     n_regions : int
         How many regions there are; 0 where there are classes instead.
-    methods : tuple of MethodRow
+    methods : tuple of Method
         The table of a comparison.
     tried : tuple of TriedRow
         The table of an exploration.
@@ -154,7 +145,7 @@ class Outcome:
     shares: tuple[ShareRow, ...] = ()
     acquired: str = ""
     n_regions: int = 0
-    methods: tuple[MethodRow, ...] = ()
+    methods: tuple[Method, ...] = ()
     tried: tuple[TriedRow, ...] = ()
     uncertainty: float | None = None
     photograph: str = ""

@@ -60,7 +60,7 @@ def segment_job_pages(
             outcome = describe_result(job, result, paths, model, with_shares=with_shares)
             shares = tuple(row._replace(page=number) for row in outcome.shares)
             outcomes.append(replace(outcome, shares=shares))
-            choice = selection.sentence if selection is not None and selection.candidates else ""
+            choice = selection.sentence if selection is not None else ""
             notes = () if model is not None else result.class_model.training.notes
     except BaseException:
         for path in (path for outcome in outcomes for path in outcome.paths):

@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from segment.pipeline.interest_table import InterestRow
     from segment.pipeline.region_pipeline import RegionSegmentation
     from segment.pipeline.relabeling import RelabeledImage
     from segment.pipeline.result import Segmentation
     from segment.segmenter.class_model.class_model import ClassModel
 
-__all__ = ["describe_choice", "describe_result", "list_colors", "warn_of_lost_georeference"]
+__all__ = ["describe_result", "list_colors", "warn_of_lost_georeference"]
 
 _NAMED_PICTURES = frozenset({"panel", "posterior", "outline", "report"})  # products in which names are drawn
 
@@ -47,6 +46,10 @@ def describe_result(
     -------
     Outcome
     """
+    # Loaded here: a program that only prints its help should not load NumPy.
+    from segment.pipeline.alignment import measure_drift
+    from segment.pipeline.interest_table import tabulate_interest
+
     return Outcome(
         job,
         tuple(paths),
@@ -56,10 +59,10 @@ def describe_result(
         changed=result.changed,
         warnings=result.warnings + warn_of_lost_georeference(result) + _warn_of_missing_letters(result),
         absent=result.absent,
-        interest=_tabulate_interest(result),
+        interest=tabulate_interest(result.label_image, result.image, result.classes),
         old_numbers=result.old_numbers,
-        choice=describe_choice(result),
-        drift=_measure_drift(shared, result),
+        choice=result.selection.sentence,
+        drift=None if shared is None else measure_drift(shared, result),
         **(_collect_shares(job, result) if with_shares else {}),
         **_collect_index_values(result),
     )
@@ -92,21 +95,6 @@ def _warn_of_missing_letters(result: Segmentation) -> tuple[str, ...]:
     return describe_missing_letters(result.names)
 
 
-def describe_choice(result: Segmentation) -> str:
-    """Describe which number of classes was chosen and why.
-
-    Parameters
-    ----------
-    result : Segmentation
-
-    Returns
-    -------
-    str
-        Empty where the number was given.
-    """
-    return result.selection.sentence if result.selection.candidates else ""
-
-
 def list_colors(colors: NDArray[np.uint8]) -> tuple[tuple[int, int, int], ...]:
     """List the colors of classes as plain numbers.
 
@@ -120,24 +108,6 @@ def list_colors(colors: NDArray[np.uint8]) -> tuple[tuple[int, int, int], ...]:
     tuple of k (red, green, blue)
     """
     return tuple((red, green, blue) for red, green, blue in colors.tolist())
-
-
-def _tabulate_interest(result: Segmentation) -> tuple[InterestRow, ...]:
-    """Make the class table of each region of interest."""
-    if result.image.interest is None:
-        return ()
-    from segment.pipeline.interest_table import tabulate_interest
-
-    return tabulate_interest(result.label_image, result.image, result.classes)
-
-
-def _measure_drift(shared: ClassModel | None, result: Segmentation) -> float | None:
-    """Measure how much worse shared classes explain this image than those they come from; None without such classes."""
-    if shared is None:
-        return None
-    from segment.pipeline.alignment import measure_drift
-
-    return measure_drift(shared, result)
 
 
 def _collect_shares(job: Job, result: Segmentation) -> dict[str, Any]:

@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.measure import regionprops_table
 
+import segment
 from segment.core.georeference import Georeference
 from segment.core.image import Image
+from segment.core.interest import RegionsOfInterest
 from segment.core.pixel_grid import PixelSize
 from segment.output import measurements
-from segment.output.measurements import measure_labels
+from segment.output.measurements import measure_classes, measure_labels, measure_parts, measure_regions
+from segment.output.result_tables import measure_result
+from segment.pipeline.class_table import tabulate_classes
+from segment.pipeline.interest_table import tabulate_interest
 
 LABELS = np.array([[1, 1, 2, 0], [1, 2, 2, 4]], dtype=np.uint8)
 GRAY = Image.from_array(np.array([[10, 20, 5, 99], [30, 6, 10, 200]], dtype=np.uint8))
@@ -137,3 +142,82 @@ def test_memory_order_does_not_matter() -> None:
     expected = measure_labels(LABELS, GRAY, maps={})
     for name, column in measure_labels(np.asfortranarray(LABELS).astype(np.int64), GRAY, maps={}).items():
         np.testing.assert_array_equal(column, expected[name])
+
+
+CLASSES = ("a", "b", "c")
+
+
+@pytest.fixture
+def divided(rng: np.random.Generator) -> Image:
+    """Noise with three regions of interest, the last one without a label."""
+    interest = np.zeros((30, 40), np.uint16)
+    interest[2:20, 3:20], interest[2:20, 20:37], interest[25:, :] = 1, 2, 3
+    image = Image.from_array(rng.integers(0, 255, (30, 40, 3)).astype(np.uint8))
+    return replace(image, interest=RegionsOfInterest(interest, ("north", "south", "none")))
+
+
+@pytest.fixture
+def divided_labels(rng: np.random.Generator, divided: Image) -> np.ndarray:
+    labels = np.repeat(rng.integers(1, 4, (30, 8)), 5, axis=1)
+    labels[divided.interest.label_image == 3] = 0
+    labels[divided.interest.label_image == 0] = 0
+    return labels
+
+
+def test_each_row_is_that_of_the_region_alone(divided: Image, divided_labels: np.ndarray) -> None:
+    maps = {"posterior": np.linspace(0, 1, divided_labels.size).reshape(divided_labels.shape)}
+    table = measure_classes(divided_labels, divided, CLASSES, maps=maps)
+    assert list(table)[:3] == ["roi", "label", "name"]
+    assert table["roi"].tolist() == [name for name in ("north", "south", "none") for _ in CLASSES]
+    assert table["label"].tolist() == [1, 2, 3] * 3
+    for number, name in enumerate(divided.interest.names, start=1):
+        part = np.where(divided.interest.label_image == number, divided_labels, 0)
+        alone = measure_labels(part, divided, maps=maps, n_labels=3)
+        for column in alone:
+            rows = table[column][table["roi"] == name]
+            np.testing.assert_allclose(rows.astype(float), alone[column].astype(float), err_msg=column)
+
+
+def test_regions_end_at_the_borders_of_regions_of_interest(divided: Image) -> None:
+    labels = np.where(divided.interest.label_image > 0, 1, 0)
+    labels[25:] = 0
+    table = measure_regions(labels, divided, ["all"], maps={})
+    assert table["roi"].tolist() == ["north", "south"]
+    assert table["region"].tolist() == [1, 2]
+    assert table["pixels"].tolist() == [18 * 17, 18 * 17]
+    assert table["share"].tolist() == [1, 1]
+
+
+def test_parts_of_regions_have_rows(divided: Image) -> None:
+    labels = np.where(divided.interest.label_image > 0, 5, 0)
+    table = measure_parts(labels, divided)
+    assert table["roi"].tolist() == ["north", "south", "none"]
+    assert table["label"].tolist() == [5, 5, 5]
+
+
+def test_no_class_is_no_row(divided: Image) -> None:
+    nothing = np.zeros((30, 40), int)
+    assert all(len(column) == 0 for column in measure_classes(nothing, divided, (), maps={}).values())
+    assert all(len(column) == 0 for column in measure_regions(nothing, divided, (), maps={}).values())
+    assert all(len(column) == 0 for column in measure_parts(nothing, divided).values())
+
+
+def test_the_short_table_agrees_with_the_long_one(divided: Image, divided_labels: np.ndarray) -> None:
+    rows = tabulate_interest(divided_labels, divided, tabulate_classes(divided_labels, divided, 3))
+    table = measure_classes(divided_labels, divided, CLASSES, maps={})
+    assert [item.roi for item in rows] == table["roi"].tolist()
+    assert [item.row.pixels for item in rows] == table["pixels"].tolist()
+    assert [item.row.share for item in rows] == pytest.approx(table["share"].tolist())
+    means = [item.row.mean[1] if item.row.mean else np.nan for item in rows]
+    np.testing.assert_allclose(means, table["mean_green"])
+
+
+def test_a_result_has_a_column_only_where_regions_are_given(quadrants: np.ndarray) -> None:
+    plain = segment.segment_image(quadrants, k=2)
+    assert "roi" not in measure_result(plain)[0]
+    result = segment.segment_image(quadrants, k=2, roi="grid:1x2")
+    classes, regions = measure_result(result)
+    assert len(classes["roi"]) == 4
+    assert next(iter(regions)) == "roi"
+    assert classes["pixels"].sum() == quadrants.shape[0] * quadrants.shape[1]
+    assert "r1c2" in result.report()

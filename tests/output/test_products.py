@@ -201,7 +201,6 @@ def test_noise_has_too_many_regions_and_corners(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("segment.output.measurements.MAX_REGIONS", 20)
-    monkeypatch.setattr("segment.output.interest_tables.MAX_REGIONS", 20)
     monkeypatch.setattr("segment.output.shapes.MAX_POINTS", 100)
     noise = rng.integers(0, 256, (20, 20)).astype(np.uint8)
     kept = {"k": 2, "spatial": "none", "clean_up": "none"}

@@ -138,7 +138,7 @@ def test_a_comparison_writes_a_picture_and_its_table(tmp_path: Path, picture: Pa
     outcome = run_job(job, SegmentConfig(k=2, n_init=1), compare_job)
     assert list(outcome.paths) == job.list_results(CONFIG)
     assert len(outcome.methods) == 3
-    assert "Gaussian mixture" in [name for name, *_ in outcome.methods]
+    assert "Gaussian mixture" in [method.name for method in outcome.methods]
 
 
 def test_regions_are_counted(tmp_path: Path, picture: Path) -> None:

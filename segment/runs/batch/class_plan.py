@@ -108,7 +108,7 @@ class ClassPlan:
         if model is None:
             if self.shared:
                 model, selection = _fit_to_images(wanted, config, start_workers)
-                choice = selection.sentence if selection.candidates else ""
+                choice = selection.sentence
             else:
                 model = _fit_to_first_image(sources, config, self)
             save_class_model(model, path, overwrite=True)

@@ -23,7 +23,7 @@ from segment.config.setting_arguments import SettingArguments
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import ImageError, SettingsError, printable_path
 from segment.core.threads import can_start_threads
-from segment.output.class_colors import choose_palette_colors, compute_class_means
+from segment.output.class_colors import choose_palette_colors
 from segment.pipeline.label_cleanup import LabelCleaner, resolve_sizes
 from segment.pipeline.preparation import choose_pixel_size
 from segment.pipeline.result_warnings import warn_of_absent_classes
@@ -250,5 +250,5 @@ def _check_settings(raster: Raster, path: Path, config: SegmentConfig) -> None:
 
 def _pick_colors(config: SegmentConfig, classes: RasterClasses) -> NDArray[np.uint8]:
     """Pick the colors of the palette."""
-    means = compute_class_means(classes.fitted.classes, classes.space)
+    means = classes.space.convert_to_rgb(classes.fitted.classes.compute_means())
     return choose_palette_colors(config, classes.fitted.names, means)

@@ -14,7 +14,6 @@ from segment.config.products import plan_files
 from segment.core.atomic_files import write_files
 from segment.core.errors import SettingsError, printable_path
 from segment.core.image import Image
-from segment.output.interest_tables import measure_classes_of_interest, measure_regions_of_interest
 from segment.output.measurements import measure_classes, measure_regions
 from segment.output.products import encode_product
 from segment.output.result_tables import add_expected_shares
@@ -72,9 +71,9 @@ class RasterView(MeasuredViews):
 
     def _measure(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         arguments = (self.label_image, self.image, self._names)
-        if self.image.interest is not None:
-            return measure_classes_of_interest(*arguments, maps={}), measure_regions_of_interest(*arguments, maps={})
         classes, regions = measure_classes(*arguments, maps={}), measure_regions(*arguments, maps={})
+        if self.image.interest is not None:
+            return classes, regions
         expected = np.array([(row.expected_share, row.expected_share_sd) for row in self.classes]).reshape(-1, 2)
         return add_expected_shares(classes, *expected.T), regions
 

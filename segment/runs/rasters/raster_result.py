@@ -190,7 +190,7 @@ def summarize_raster(
         model=fitted.classes.model,
         groups=fitted.classes.groups,
         space=classes.space,
-        choice=fitted.selection.sentence if fitted.selection.candidates else "",
+        choice=fitted.selection.sentence,
         changed=sum(tile.changed for tile in tiles) / max(1, labeled),
         rejected=rejected,
         warnings=raster.notes + raster.selection.notes + absent + empty + classes.notes + fitted.warnings + warnings,
