@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from segment.config.entry_points import CLASS_OUTPUT, START, make_unused_error
 from segment.config.products import CLASS_PRODUCTS, REGION_PRODUCTS
@@ -12,8 +13,79 @@ from segment.config.setting_values import SettingValues, list_settings
 from segment.core.errors import SettingsError, pluralize
 from segment.core.units import MAX_PIXEL_SIDE, METERS_PER_UNIT, MIN_PIXEL_SIDE
 
-__all__ = ["explain_unused", "refuse_conflicts", "reject_start_settings", "reject_surplus_seed_colors", "reject_unused"]
+__all__ = [
+    "UNUSED_RULES",
+    "explain_unused",
+    "refuse_conflicts",
+    "reject_start_settings",
+    "reject_surplus_seed_colors",
+    "reject_unused",
+]
 
+
+class UnusedRule(NamedTuple):
+    """Settings that have no effect where others have some values.
+
+    Attributes
+    ----------
+    names : collection of str
+        The settings without effect.
+    when : tuple of (str, value, bool)
+        Other settings, each with a value and whether it has this value or any other: all of these hold.
+    reason : str
+        With {value} for what the setting was set to.
+    """
+
+    names: Collection[str]
+    when: tuple[tuple[str, object, bool], ...]
+    reason: str
+
+
+_GROUPS = {setting.name: setting.group for setting in list_settings()}
+_OF_CLASSES = ("Features", "Classes", "Mixture", "Space", "Clean-up")
+_UNSMOOTHED = "only with the random field or clean-up by evidence; got {value} with spatial none and clean-up none"
+# The first one that applies is the one that is printed: the coarser choice comes first.
+UNUSED_RULES = (
+    UnusedRule(
+        {name for name in _GROUPS if _GROUPS[name] in _OF_CLASSES or name in CLASS_OUTPUT} - {"regions"},
+        (("regions", 0, False),),
+        "has no effect with regions; got {value}. Leave it out",
+    ),
+    UnusedRule(
+        ("page",),
+        (("regions", 0, False), ("page", "all", True)),
+        "one page at a time with regions; got {value}. Give the number of a page",
+    ),
+    UnusedRule(
+        [name for name in _GROUPS if _GROUPS[name] == "Clean-up"],
+        (("coherence", "region", True),),
+        "has no effect with coherence region; got {value}. Leave it out",
+    ),
+    *(
+        UnusedRule(("smoothness",), (("spatial", "none", True), other), f"{_UNSMOOTHED}. Leave out one of them")
+        for other in (("clean_up", "none", True), ("coherence", "region", True))
+    ),
+    UnusedRule(
+        ("denoise_radius",),
+        (("denoise", "none", True),),
+        "only with a noise filter; got {value} with denoise none. Give --denoise too",
+    ),
+    UnusedRule(
+        ("k_range", "criterion"),
+        (("k", "auto", False),),
+        "only with k = auto, but k is {k}; got {value}. Give -k auto",
+    ),
+    UnusedRule(
+        ("palette",),
+        (("palette", "seed", True), ("seed_color", (), True)),
+        "seed only with colors to start from; got {value}. Give --seed-color too",
+    ),
+    UnusedRule(
+        ("shrinkage", "tails"),
+        (("prior", "conjugate", True),),
+        "only with the prior pooled; got {value} with the prior conjugate. Leave out one of them",
+    ),
+)
 # Settings that only these products use.
 _OF_PRODUCTS = {
     "labels_format": ("labels",),
@@ -125,59 +197,19 @@ def explain_unused(config: SettingValues, setting: Setting) -> str:
     str
         A message about the setting; empty if it has an effect.
     """
-    reason = _find_reason(config, setting)
+    products = _OF_PRODUCTS.get(setting.name, ())
+    reasons = [
+        rule.reason
+        for rule in UNUSED_RULES
+        if setting.name in rule.names
+        and all((getattr(config, name) == value) is is_equal for name, value, is_equal in rule.when)
+    ]
+    if products and not set(products) & set(config.save):
+        reasons.append(f"only with {' or '.join(products)} in save; got {{value}}. Give --save {products[0]} too")
+    if not reasons:
+        return ""
     value = setting.format(getattr(config, setting.name))
-    return f"{setting.name} ({setting.option}): {reason}.".format(value=value) if reason else ""
-
-
-def _find_reason(config: SettingValues, setting: Setting) -> str:
-    """Find why a setting has no effect, with {value} for what it was set to; empty if it has one."""
-    name, group = setting.name, setting.group
-    is_of_classes = (group == "Classes" and name != "regions") or name in CLASS_OUTPUT
-    products = _OF_PRODUCTS.get(name, ())
-    # The first reason that applies is the one that is printed: the coarser choice comes first.
-    reasons = (
-        (
-            config.regions != 0 and (is_of_classes or group in ("Features", "Mixture", "Space", "Clean-up")),
-            "has no effect with regions; got {value}. Leave it out",
-        ),
-        (
-            config.regions != 0 and name == "page" and config.page == "all",
-            "one page at a time with regions; got {value}. Give the number of a page",
-        ),
-        (
-            config.coherence == "region" and group == "Clean-up",
-            "has no effect with coherence region; got {value}. Leave it out",
-        ),
-        (
-            config.spatial == "none"
-            and (config.clean_up == "none" or config.coherence == "region")
-            and name == "smoothness",
-            "only with the random field or clean-up by evidence; got {value} with spatial none and clean-up none. "
-            "Leave out one of them",
-        ),
-        (
-            config.denoise == "none" and name == "denoise_radius",
-            "only with a noise filter; got {value} with denoise none. Give --denoise too",
-        ),
-        (
-            config.k != "auto" and name in ("k_range", "criterion"),
-            f"only with k = auto, but k is {config.k}; got {{value}}. Give -k auto",
-        ),
-        (
-            config.palette == "seed" and not config.seed_color and name == "palette",
-            "seed only with colors to start from; got {value}. Give --seed-color too",
-        ),
-        (
-            bool(products) and not set(products) & set(config.save),
-            f"only with {' or '.join(products)} in save; got {{value}}. Give --save {''.join(products[:1])} too",
-        ),
-        (
-            config.prior == "conjugate" and name in ("shrinkage", "tails"),
-            "only with the prior pooled; got {value} with the prior conjugate. Leave out one of them",
-        ),
-    )
-    return next((reason for is_unused, reason in reasons if is_unused), "")
+    return f"{setting.name} ({setting.option}): {reasons[0]}.".format(value=value, k=config.k)
 
 
 def _check_labels(config: SettingValues) -> None:

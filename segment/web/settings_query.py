@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from segment.config.config import GROUPS, SegmentConfig, list_settings
+from segment.config.conflicts import UNUSED_RULES
 from segment.config.entry_points import ENTRY_POINTS
 from segment.config.palette_file import is_palette_file
 from segment.config.products import CLASS_PRODUCTS, PRODUCTS, REGION_PRODUCTS
@@ -53,6 +54,12 @@ def describe_settings(start: SegmentConfig) -> dict[str, Any]:
             # An answer is about one page of a file.
             "choices": [] if setting.name == "page" else list(setting.choices),
             "form": setting.form.text,
+            # Other settings, values, and whether they have these or others: where all of a rule hold, it has no effect.
+            "unused_when": [
+                [list(condition) for condition in rule.when]
+                for rule in UNUSED_RULES
+                if setting.name in rule.names and all(name != setting.name for name, *_ in rule.when)
+            ],
             "of_labels": ENTRY_POINTS["apply"].is_used(setting),
         }
         for setting in list_settings()

@@ -70,3 +70,12 @@ def test_parameters_of_requests_are_no_settings() -> None:
         "greyscale": True,
         "roi": "grid:2x2",
     }
+
+
+def test_the_page_is_told_what_has_no_effect() -> None:
+    rules = {setting["name"]: setting["unused_when"] for setting in describe_settings(SegmentConfig())["settings"]}
+    assert rules["k_range"] == [[["regions", 0, False]], [["k", "auto", False]]]
+    # Clean-up by evidence uses it without the random field too.
+    assert [["spatial", "none", True]] not in rules["smoothness"]
+    assert [["spatial", "none", True], ["clean_up", "none", True]] in rules["smoothness"]
+    assert rules["regions"] == rules["page"] == []

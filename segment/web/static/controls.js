@@ -86,15 +86,8 @@ export class Controls {
 
   /** A setting that another one makes useless is left out, as the command asks for. */
   #isIdle(name) {
-    const get = (other) => this.values.get(other);
-    const { group } = this.settings.get(name);
-    if (get("regions") !== 0) return name === "palette" || !(["Loading", "Preprocessing", "Output"].includes(group) || name === "regions");
-    if (get("coherence") === "region" && group === "Clean-up") return true;
-    if (name === "smoothness") return get("spatial") === "none";
-    if (name === "denoise_radius") return get("denoise") === "none";
-    if (["k_range", "criterion"].includes(name)) return get("k") !== "auto";
-    if (["shrinkage", "tails"].includes(name)) return get("prior") === "conjugate";
-    return false;
+    return this.settings.get(name).unused_when.some(
+      (rule) => rule.every(([other, value, isEqual]) => (this.values.get(other) === value) === isEqual));
   }
 
   #changed(name, value, live, field) {
