@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.pixel_arrays import find_highest_plane
-from segment.postprocessor.connected_regions import RegionGraph, Runs, find_regions
+from segment.postprocessor.connected_regions import LabelGraph, Runs, find_regions
 from segment.postprocessor.evidence_sums import EvidenceSums, list_numbers
 
 __all__ = [
@@ -111,7 +111,7 @@ class Parts(NamedTuple):
     ----------
     runs : Runs
         The image.
-    graph : RegionGraph
+    graph : LabelGraph
         The parts.
     target : ndarray of shape (n,), uint8
         The label that each part would get by opening; 0 for those that it keeps.
@@ -120,7 +120,7 @@ class Parts(NamedTuple):
     """
 
     runs: Runs
-    graph: RegionGraph
+    graph: LabelGraph
     target: Labels
     sums: EvidenceSums
 
@@ -277,12 +277,12 @@ def _list_pixels(runs: Runs, is_chosen: Mask) -> Ids:
     return list_numbers(first[chosen], runs.length[chosen])
 
 
-def open_by_evidence(graph: RegionGraph, target: Labels, sums: EvidenceSums, evidence: ColorEvidence) -> RegionGraph:
+def open_by_evidence(graph: LabelGraph, target: Labels, sums: EvidenceSums, evidence: ColorEvidence) -> LabelGraph:
     """Give thin parts to the classes that opening gives them to, where the energy falls.
 
     Parameters
     ----------
-    graph : RegionGraph
+    graph : LabelGraph
         Of :func:`split_into_parts`.
     target : ndarray of shape (n,), uint8
         The label that each part would get; 0 for those that are not thin.
@@ -293,7 +293,7 @@ def open_by_evidence(graph: RegionGraph, target: Labels, sums: EvidenceSums, evi
 
     Returns
     -------
-    RegionGraph
+    LabelGraph
         Parts of one class beside each other are one region.
     """
     if not target.any():
@@ -313,7 +313,7 @@ def open_by_evidence(graph: RegionGraph, target: Labels, sums: EvidenceSums, evi
     return graph
 
 
-def absorb_by_evidence(graph: RegionGraph, sums: EvidenceSums, evidence: ColorEvidence) -> RegionGraph:
+def absorb_by_evidence(graph: LabelGraph, sums: EvidenceSums, evidence: ColorEvidence) -> LabelGraph:
     """Give small regions to a class beside them where the energy falls, in rounds, until it falls nowhere.
 
     A region goes to the class beside it with which the energy falls most. It waits a round if the region that it would
@@ -321,7 +321,7 @@ def absorb_by_evidence(graph: RegionGraph, sums: EvidenceSums, evidence: ColorEv
 
     Parameters
     ----------
-    graph : RegionGraph
+    graph : LabelGraph
         Of :func:`split_into_parts`; no neighbors have the same label.
     sums : EvidenceSums
         The evidence of each region. Added up as regions are merged.
@@ -330,7 +330,7 @@ def absorb_by_evidence(graph: RegionGraph, sums: EvidenceSums, evidence: ColorEv
 
     Returns
     -------
-    RegionGraph
+    LabelGraph
     """
     while True:
         label, area, n = graph.label, graph.area, graph.label.size

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from segment.core.color_codes import find_runs
 
 __all__ = [
-    "RegionGraph",
+    "LabelGraph",
     "Runs",
     "find_connected_components",
     "find_regions",
@@ -67,7 +67,7 @@ class Runs:
 
 
 @dataclass(frozen=True)
-class RegionGraph:
+class LabelGraph:
     """Regions and the borders between them.
 
     Attributes
@@ -97,7 +97,7 @@ class RegionGraph:
             np.concatenate([self.border, self.border]),
         )
 
-    def relabel(self, label: Labels) -> RegionGraph:
+    def relabel(self, label: Labels) -> LabelGraph:
         """Give the regions new labels, and merge neighbors with the same label.
 
         Parameters
@@ -107,7 +107,7 @@ class RegionGraph:
 
         Returns
         -------
-        RegionGraph
+        LabelGraph
             Its regions are numbered in the order of their first ones.
         """
         # Neighbors with the same label are merged; the borders of what they touch are summed.
@@ -120,7 +120,7 @@ class RegionGraph:
         # Contacts at corners, which have no length, were for these labels alone.
         kept = ~same & (self.border > 0)
         borders = _sum_borders(region[self.low[kept]], region[self.high[kept]], self.border[kept])
-        return RegionGraph(merged, area, exposed, *borders, region[self.origin])
+        return LabelGraph(merged, area, exposed, *borders, region[self.origin])
 
 
 class _JoinedRuns(NamedTuple):
@@ -269,7 +269,7 @@ def mark_run_starts(labels: Labels) -> Mask:
     return starts
 
 
-def find_regions(labels: Labels, *, largest: int, has_corners: bool = False) -> tuple[Runs, RegionGraph]:
+def find_regions(labels: Labels, *, largest: int, has_corners: bool = False) -> tuple[Runs, LabelGraph]:
     """Find the connected regions of a label image and the borders of the small ones.
 
     Parameters
@@ -285,7 +285,7 @@ def find_regions(labels: Labels, *, largest: int, has_corners: bool = False) -> 
     -------
     runs : Runs
         The image, in which regions are numbered from 0 in the order of their first pixels.
-    graph : RegionGraph
+    graph : LabelGraph
     """
     height, width = labels.shape
     starts, start, length, label, region, count, pieces, above, below, same = _join_runs(labels)
@@ -325,7 +325,7 @@ def find_regions(labels: Labels, *, largest: int, has_corners: bool = False) -> 
     # In noise each of these arrays is as large as the image.
     del start, label, pieces, above, below, at_left, at_right, listed
     borders = _sum_borders(low, high, border)
-    graph = RegionGraph(node_label, area, exposed, *borders, np.arange(count))
+    graph = LabelGraph(node_label, area, exposed, *borders, np.arange(count))
     return Runs((height, width), length, region), graph
 
 

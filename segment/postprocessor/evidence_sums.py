@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.postprocessor.connected_regions import RegionGraph
+from segment.postprocessor.connected_regions import LabelGraph
 
 __all__ = ["EvidenceSums", "list_numbers"]
 
@@ -76,7 +76,7 @@ class EvidenceSums:
             start = end
         return sums
 
-    def merge(self, graph: RegionGraph) -> None:
+    def merge(self, graph: LabelGraph) -> None:
         """Put the pixels of the regions together that `graph` has merged since the last time."""
         region = graph.origin[self._part]
         size = np.where(graph.area[region] <= self._max_area, self._size, 0)

@@ -8,25 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.color_codes import find_runs
-from segment.postprocessor.connected_regions import RegionGraph, find_connected_components
+from segment.postprocessor.connected_regions import LabelGraph, find_connected_components
 
 __all__ = ["absorb_nodes", "fill_nodes"]
 
 Labels = NDArray[np.integer[Any]]
 
 
-def fill_nodes(graph: RegionGraph, max_area: int) -> RegionGraph:
+def fill_nodes(graph: LabelGraph, max_area: int) -> LabelGraph:
     """Fill holes of at most `max_area` pixels, the largest first, until there is none.
 
     Parameters
     ----------
-    graph : RegionGraph
+    graph : LabelGraph
         With the borders of all regions up to this size.
     max_area : int, pixels
 
     Returns
     -------
-    RegionGraph
+    LabelGraph
 
     Notes
     -----
@@ -74,12 +74,12 @@ def fill_nodes(graph: RegionGraph, max_area: int) -> RegionGraph:
         graph = graph.relabel(np.where(filled, base - 1 - best % base, label).astype(label.dtype))
 
 
-def absorb_nodes(graph: RegionGraph, min_area: int) -> Labels:
+def absorb_nodes(graph: LabelGraph, min_area: int) -> Labels:
     """Absorb regions of less than `min_area` pixels in rounds; return the label of every region first found.
 
     Parameters
     ----------
-    graph : RegionGraph
+    graph : LabelGraph
         With the borders of all regions below this size.
     min_area : int, pixels
 

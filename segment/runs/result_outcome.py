@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from segment.output.tables import drop_nan
 from segment.runs.job import Job
-from segment.runs.outcome import Outcome
+from segment.runs.outcome import Outcome, ShareRow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from segment.pipeline.class_table import ClassRow
     from segment.pipeline.region_pipeline import RegionSegmentation
     from segment.pipeline.relabeling import RelabeledImage
     from segment.pipeline.result import Segmentation
@@ -113,9 +115,41 @@ def list_colors(colors: NDArray[np.uint8]) -> tuple[tuple[int, int, int], ...]:
 def _collect_shares(job: Job, result: Segmentation) -> dict[str, Any]:
     """Collect the rows of this image in the table of shares."""
     from segment.loader.acquisition_time import read_acquisition_time
-    from segment.runs.image_shares import list_share_rows
 
-    return {"shares": list_share_rows(result), "acquired": read_acquisition_time(job.source)}
+    return {"shares": _list_share_rows(result), "acquired": read_acquisition_time(job.source)}
+
+
+def _list_share_rows(result: Segmentation) -> tuple[ShareRow, ...]:
+    """List the rows of the table of shares: one for each class, or for each region of interest and class."""
+    import numpy as np
+
+    from segment.pipeline.expected_shares import compute_expected_shares
+    from segment.pipeline.interest_table import tabulate_interest
+
+    image, k = result.image, result.n_classes
+    items: list[tuple[str, ClassRow]] = [("", row) for row in result.classes]
+    if image.interest is not None:
+        items = [(item.roi, item.row) for item in tabulate_interest(result.label_image, image, result.classes)]
+    expected: list[Any] = []
+    if k:
+        expected = np.stack(compute_expected_shares(result), axis=-1).reshape(-1, 2).tolist()
+    return tuple(
+        ShareRow(
+            roi=roi,
+            label=row.label,
+            name=row.name,
+            pixels=None if row.label in result.absent else row.pixels,
+            area=None if row.label in result.absent else row.area,
+            area_unit=row.unit,
+            share=drop_nan(row.share),
+            expected_share=drop_nan(mean),
+            expected_share_sd=drop_nan(deviation),
+            group=row.group,
+            group_share=drop_nan(row.group_share),
+            mean=row.mean,
+        )
+        for (roi, row), (mean, deviation) in zip(items, expected, strict=True)
+    )
 
 
 def _collect_index_values(result: Segmentation) -> dict[str, Any]:

@@ -31,8 +31,7 @@ from segment.segmenter.regions.agglomeration import merge_regions
 from segment.segmenter.regions.border_network import BorderNetwork
 from segment.segmenter.regions.boundary_evidence import gather_evidence
 from segment.segmenter.regions.descriptor_network import DescriptorNetwork
-from segment.segmenter.regions.merge_cues import CUES, compute_merge_cues
-from segment.segmenter.regions.perceptron import MAX_DEVIATIONS, WEIGHTS_FILE, Perceptron
+from segment.segmenter.regions.merge_cues import CUES, MAX_DEVIATIONS, WEIGHTS_FILE, Perceptron, compute_merge_cues
 from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency
 from segment.segmenter.regions.region_finding import find_fine_regions
 

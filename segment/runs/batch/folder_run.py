@@ -3,7 +3,7 @@
 A run has three parts. The plan is made of the folder's names alone: which images there are, and where their results go
 (:mod:`segment.runs.job`). The state is on disk: a journal with a row for each image
 (:mod:`segment.runs.batch.journal`, :mod:`segment.runs.batch.resume`). The outcomes come from the workers in any order
-and are reported in the order of names (:mod:`segment.runs.batch.outcome_order`).
+and are reported in the order of names (:func:`report_in_order`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from segment.runs.batch.image_task import ImageTask, describe_lost_task, prepare
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.manifest import write_manifest
 from segment.runs.batch.manifest_rows import JOURNAL, MODEL_FILES, hash_settings
-from segment.runs.batch.outcome_order import report_in_order
 from segment.runs.batch.resume import ResumeState
 from segment.runs.batch.share_table import write_share_table
 from segment.runs.batch.task_feed import TaskFeed
@@ -41,7 +40,7 @@ from segment.runs.workers.dask_client import Cluster
 from segment.runs.workers.lost_tasks import TaskLost
 from segment.runs.workers.processes import hold_signals
 
-__all__ = ["FolderRun", "FolderSettings"]
+__all__ = ["FolderRun", "FolderSettings", "report_in_order"]
 
 SETTLE_SECONDS = 1.0  # since its last change, after which a file in a watched folder is taken to be complete
 
@@ -343,3 +342,32 @@ def _is_complete(path: Path) -> bool:
         return time.time() - path.stat().st_mtime > SETTLE_SECONDS
     except OSError:
         return False
+
+
+def report_in_order(decided: Iterable[tuple[int, Outcome | None]]) -> Iterator[Outcome]:
+    """Reorder outcomes: each waits until all images before it are decided.
+
+    Parameters
+    ----------
+    decided : iterable of (int, Outcome or None)
+        The number of each image from 0, in any order, with its outcome; None for an image that is left as it is.
+
+    Yields
+    ------
+    Outcome
+        In the order of the numbers, as soon as possible.
+
+    Examples
+    --------
+    >>> list(report_in_order([(2, "c"), (0, "a"), (3, None), (1, "b"), (4, "e")]))
+    ['a', 'b', 'c', 'e']
+    """
+    waiting: dict[int, Outcome | None] = {}
+    following = 0
+    for number, outcome in decided:
+        waiting[number] = outcome
+        while following in waiting:
+            ready = waiting.pop(following)
+            following += 1
+            if ready is not None:
+                yield ready

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segment.core.nearest import find_nearest
 from segment.core.opencv import load_cv2, resize_to_nearest
 from segment.postprocessor.connected_regions import (
-    RegionGraph,
+    LabelGraph,
     find_connected_components,
     find_regions,
     mark_largest,
@@ -169,7 +169,7 @@ def _connect_regions(labels: Labels, min_part: float) -> RefinedRegions:
     return RefinedRegions(runs.paint(number[graph.origin]).astype(np.int32, copy=False), origin, pairs)
 
 
-def _merge_fragments(graph: RegionGraph) -> RegionGraph:
+def _merge_fragments(graph: LabelGraph) -> LabelGraph:
     """Merge every fragment into the neighboring largest piece with the longest border, repeatedly."""
     while True:
         is_fragment = _mark_fragments(graph)
@@ -186,7 +186,7 @@ def _merge_fragments(graph: RegionGraph) -> RegionGraph:
         graph = graph.relabel(label)
 
 
-def _label_separate_parts(graph: RegionGraph, n: int, min_part: float) -> Ids:
+def _label_separate_parts(graph: LabelGraph, n: int, min_part: float) -> Ids:
     """Label the fragments left in parts of the mask without a largest piece: from n + 1 on if large enough."""
     label: Ids = graph.label.astype(np.intp)
     is_fragment = _mark_fragments(graph)
@@ -202,6 +202,6 @@ def _label_separate_parts(graph: RegionGraph, n: int, min_part: float) -> Ids:
     return label
 
 
-def _mark_fragments(graph: RegionGraph) -> NDArray[np.bool_]:
+def _mark_fragments(graph: LabelGraph) -> NDArray[np.bool_]:
     """Mark the pieces that are not the largest of their label."""
     return np.asarray((graph.label > 0) & ~mark_largest(graph.label, graph.area))

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from segment.core.georeference import Georeference
-from segment.loader.decoders.geotiff import read_georeference
+from segment.loader.decoders.geotiff import METERS_PER_EPSG_UNIT, find_unit, read_georeference
 from segment.loader.loader import load_image
 
 rasterio = pytest.importorskip("rasterio", reason="rasterio writes the GeoTIFFs to read")
@@ -17,6 +17,7 @@ rasterio = pytest.importorskip("rasterio", reason="rasterio writes the GeoTIFFs 
 PICTURE = np.arange(15).reshape(3, 5)
 NORTH_UP = (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0)
 ROTATED = (3.0, 4.0, 100.0, 4.0, -3.0, 200.0)
+rasterio = pytest.importorskip("rasterio")
 
 
 def write_geotiff(path: Path, transform: tuple[float, ...], crs: str, dtype: str = "uint8", **tags: str) -> Path:
@@ -99,3 +100,34 @@ def test_system_without_number_is_known_by_its_text() -> None:
     tags = {33550: (2.0, 2.0, 0.0), 33922: (0, 0, 0, 1, 2, 0), 34735: keys, 34737: text}
     found = read_georeference(tags.get)
     assert (found.transform, found.crs, found.meters) == ((2, 0, 1, 0, -2, 2), wkt, 0.0)
+
+
+def test_units_are_those_of_the_registry() -> None:
+    n_found = 0
+    for number in range(1024, 32767):
+        unit = find_unit(number)
+        if unit is None:
+            continue
+        try:
+            system = rasterio.crs.CRS.from_epsg(number)
+        except rasterio.errors.CRSError:  # a number between two others that stands for nothing
+            continue
+        if not system.is_projected:  # such a number, too, may lie between two others
+            continue
+        n_found += 1
+        assert system.linear_units_factor[1] == pytest.approx(METERS_PER_EPSG_UNIT[unit], rel=1e-9), number
+    assert n_found > 400
+
+
+@pytest.mark.parametrize(
+    ("number", "area"), [(7415, 4.0), (5698, 4.0), (8706, 4 * 0.3048**2), (8719, 4 * (1200 / 3937) ** 2)]
+)
+def test_systems_with_heights_have_the_areas_of_their_horizontal_part(tmp_path: Path, number: int, area: float) -> None:
+    try:
+        system = rasterio.crs.CRS.from_epsg(number)
+    except rasterio.errors.CRSError:
+        pytest.skip("not in this version of the registry")
+    about = {"count": 1, "dtype": "uint8", "width": 3, "height": 2, "crs": system}
+    with rasterio.open(tmp_path / "a.tif", "w", transform=rasterio.Affine(2, 0, 1e5, 0, -2, 4e5), **about) as file:
+        file.write(np.zeros((1, 2, 3), np.uint8))
+    assert load_image(tmp_path / "a.tif").georeference.pixel_area == pytest.approx(area)

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,13 +26,17 @@ from folder_runs import (
     wait_for_end,
     write_images,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image as PilImage
 
 from segment.core.errors import OutputError
-from segment.runs.batch.folder_run import FolderRun, FolderSettings
+from segment.runs.batch.folder_run import FolderRun, FolderSettings, report_in_order
 from segment.runs.batch.folder_search import find_images
 from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, TABLE
 from segment.runs.batch.share_table import SHARES
+from segment.runs.job import Job
+from segment.runs.outcome import Outcome
 
 # Runs that are stopped go on
 
@@ -284,3 +289,31 @@ def test_a_watched_folder_is_searched_again(here: Path) -> None:
     assert process.returncode == 130
     assert wait_for_end(process.pid)
     assert (Path("out") / "late_labels.png").exists()
+
+
+def make_outcome(number: int) -> Outcome:
+    return Outcome(Job(Path(f"{number}.png"), Path(), str(number)))
+
+
+@given(st.permutations(range(7)), st.sets(st.integers(0, 6)))
+def test_every_outcome_is_reported_once_in_order(order: list[int], kept: set[int]) -> None:
+    decided = [(number, None if number in kept else make_outcome(number)) for number in order]
+    stems = [int(outcome.job.stem) for outcome in report_in_order(decided)]
+    assert stems == sorted(set(order) - kept)
+
+
+def test_an_outcome_is_reported_as_soon_as_all_before_it_are_decided() -> None:
+    taken = []
+
+    def decide() -> Iterator[tuple[int, Outcome | None]]:
+        for number in (1, 0, 3, 2):
+            taken.append(number)
+            yield number, make_outcome(number)
+
+    outcomes = report_in_order(decide())
+    assert next(outcomes).job.stem == "0"
+    assert taken == [1, 0]
+    assert next(outcomes).job.stem == "1"
+    assert taken == [1, 0]
+    assert next(outcomes).job.stem == "2"
+    assert taken == [1, 0, 3, 2]

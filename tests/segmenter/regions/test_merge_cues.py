@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from segment.segmenter.regions.merge_cues import CUES, compute_merge_costs, compute_merge_cues
+import numpy as np
+import pytest
+
+from segment.segmenter.regions.merge_cues import (
+    CUES,
+    Perceptron,
+    compute_merge_costs,
+    compute_merge_cues,
+    load_perceptron,
+)
 from segment.segmenter.regions.region_adjacency import Adjacency
 
 
@@ -48,3 +57,29 @@ def test_the_descriptor_cues_are_the_distance_of_means_and_their_spread_over_the
     np.testing.assert_allclose(cues[1, CUES.index("descriptor")], np.linalg.norm(means[1] - means[2]))
     pixels = np.repeat(means, areas, axis=0)
     np.testing.assert_allclose(cues[:, CUES.index("spread")], np.sqrt(pixels.var(axis=0).sum()))
+
+
+def test_a_perceptron_by_hand():
+    hidden = np.array([[0.5, 0.0], [1.0, -2.0], [0.0, 1.0]])
+    net = Perceptron(np.array([1.0, 0.0]), np.array([2.0, 1.0]), hidden, np.array([0.1, 1.0, -1.0, 3.0, 4.0]))
+    found = net.compute_log_odds(np.array([[3.0, -1.0], [1e9, 0.0], [13.0, 0.0]]))
+    by_hand = 0.1 + 1 * 1 - 1 * -1 + 3 * math.tanh(0.5 + 1) + 4 * math.tanh(-2 - 1)
+    assert found[0] == pytest.approx(by_hand)
+    assert found[1] == found[2] == pytest.approx(0.1 + 6 + 3 * math.tanh(6.5) + 4 * math.tanh(-12))  # cut off at 6
+
+
+def test_the_weights_fit_the_cues():
+    perceptron, d = load_perceptron(), len(CUES)
+    h = perceptron.hidden.shape[1]
+    assert perceptron.means.shape == perceptron.scales.shape == (d,)
+    assert perceptron.hidden.shape == (1 + d, h)
+    assert perceptron.output.shape == (1 + d + h,)
+    assert (perceptron.scales > 0).all()
+    for weights in vars(perceptron).values():
+        assert weights.dtype == np.float64
+        assert np.isfinite(weights).all()
+        assert weights.ravel().tolist() == [float(f"{value:.4g}") for value in weights.ravel()]
+
+
+def test_the_weights_are_read_once():
+    assert load_perceptron() is load_perceptron()
