@@ -157,12 +157,7 @@ class StagedCommand(click.Command):
         return f" Did you mean {options[near[0]]!r}?" if near else ""
 
     def list_shown(self) -> list[click.Parameter]:
-        """List the options that the help shows, and the arguments.
-
-        Returns
-        -------
-        list of click.Parameter
-        """
+        """List the options that the help shows, and the arguments."""
         return [param for param in self.params if not getattr(param, "hidden", False)]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -246,16 +241,7 @@ class SuggestingGroup(click.Group):
         self.examples = examples
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """List the names of the commands, the most usual first.
-
-        Parameters
-        ----------
-        ctx : click.Context
-
-        Returns
-        -------
-        list of str
-        """
+        """List the names of the commands, the most usual first."""
         return sorted(self.commands, key=COMMANDS.index)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -128,10 +128,6 @@ def make_config(entry_point: str, options: Options, **defaults: Any) -> SegmentC
         The options by their settings.
     **defaults
         Defaults that are not the usual ones: the settings of a saved model.
-
-    Returns
-    -------
-    SegmentConfig
     """
     command = ENTRY_POINTS[entry_point]
     defaults = {**command.fixed, **defaults}
@@ -161,10 +157,6 @@ def load_start(entry_point: str, start: Path | None, options: Options) -> tuple[
         The file of the model.
     options : dict
         The options by their settings.
-
-    Returns
-    -------
-    tuple of (ClassModel or None, SegmentConfig)
     """
     if start is None:
         return None, make_config(entry_point, options)

@@ -23,10 +23,6 @@ def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
     outcomes : sequence of Outcome
         One for each image.
     config : SegmentConfig
-
-    Returns
-    -------
-    str
     """
     images = [
         {

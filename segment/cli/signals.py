@@ -29,10 +29,6 @@ def get_exit_code(stop: BaseException) -> int:
     stop : BaseException
         What interrupted it.
 
-    Returns
-    -------
-    int
-
     Examples
     --------
     >>> get_exit_code(KeyboardInterrupt()), get_exit_code(Terminated())

@@ -55,10 +55,6 @@ def plan_piped_job(inputs: tuple[Path, ...], output: Path, config: SegmentConfig
         The folder for results, or :data:`STANDARD` for stdout.
     config : SegmentConfig
 
-    Returns
-    -------
-    Job
-
     Raises
     ------
     SettingsError

@@ -191,10 +191,6 @@ class Tally:
         kept : int
             Number of images that an earlier run has done.
 
-        Returns
-        -------
-        str
-
         Examples
         --------
         >>> Tally(done=2, failed=1).format(kept=4)

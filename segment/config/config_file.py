@@ -23,14 +23,6 @@ _NOT_WRITTEN = ("overwrite",)
 def collect_reading(config: SettingValues) -> dict[str, Any]:
     """Collect the settings with which an image was read and that are not at their defaults.
 
-    Parameters
-    ----------
-    config : SegmentConfig
-
-    Returns
-    -------
-    dict of str to value
-
     Examples
     --------
     >>> from segment.config.config import SegmentConfig

@@ -143,13 +143,7 @@ def reject_unused(config: SettingValues, settings: Iterable[Setting]) -> None:
 
 
 def reject_start_settings(config: SettingValues, model_settings: Mapping[str, object]) -> None:
-    """Raise a SettingsError if a fit of such settings cannot start from a model, or would ignore one.
-
-    Parameters
-    ----------
-    config : SettingValues
-    model_settings : mapping of str to value
-    """
+    """Raise a SettingsError if a fit of such settings cannot start from a model, or would ignore one."""
     if config.page == "all":
         raise SettingsError(
             "page (--page): one page with a model to start from; got all. Fit a model to all pages (segment fit "

@@ -63,16 +63,7 @@ class EntryPoint:
     saved: tuple[str, ...] = ()
 
     def is_used(self, setting: Setting) -> bool:
-        """Tell whether it uses a setting.
-
-        Parameters
-        ----------
-        setting : Setting
-
-        Returns
-        -------
-        bool
-        """
+        """Tell whether it uses a setting."""
         return setting.name in self.besides or (setting.group in self.groups and setting.name not in self.leave_out)
 
     def find_remedy(self, setting: Setting) -> str:

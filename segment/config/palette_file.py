@@ -25,10 +25,6 @@ def is_palette_file(value: object) -> TypeGuard[str | os.PathLike[str]]:
     value : object
         A path, or a text that has a suffix or a folder.
 
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> is_palette_file("colors.txt"), is_palette_file("viridis"), is_palette_file("sky=#4477aa")

@@ -115,10 +115,6 @@ def describe_products(names: Container[str] | None = None) -> str:
     names : container of str, optional
         Those that are described; by default all.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> describe_products(("ucm", "svg"))

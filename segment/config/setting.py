@@ -126,16 +126,7 @@ class Setting:
         return checks.get(self.type, self._check_number)(value)
 
     def format(self, value: object) -> str:
-        """Write a value of the setting as messages show it.
-
-        Parameters
-        ----------
-        value : object
-
-        Returns
-        -------
-        str
-        """
+        """Write a value of the setting as messages show it."""
         if isinstance(value, bool):
             return "on" if value else "off"
         return ", ".join(map(str, value)) if type(value) is tuple else str(value)
@@ -296,10 +287,6 @@ def describe_field(item: Field[Any], hint: object) -> Setting:
         Its default is that of the setting, and its metadata are attributes of it.
     hint : type
         The type that the field is annotated with.
-
-    Returns
-    -------
-    Setting
     """
     kind, choices = _read_annotation(hint)
     about = {**item.metadata, "choices": item.metadata["choices"] or choices}

@@ -36,10 +36,6 @@ def resolve_names(given: Mapping[str, Value], known: Collection[str]) -> dict[st
     known : collection of str
         The usual names of all settings.
 
-    Returns
-    -------
-    dict of str to value
-
     Raises
     ------
     SettingsError

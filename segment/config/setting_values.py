@@ -389,12 +389,7 @@ class SettingValues:
 
 @cache
 def list_settings() -> tuple[Setting, ...]:
-    """Describe every setting, in the order of the fields of :class:`segment.SegmentConfig`.
-
-    Returns
-    -------
-    tuple of Setting
-    """
+    """Describe every setting, in the order of the fields of :class:`segment.SegmentConfig`."""
     # Annotations are texts in this module; this evaluates them.
     hints = get_type_hints(SettingValues)
     return tuple(describe_field(item, hints[item.name]) for item in fields(SettingValues))

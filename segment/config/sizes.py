@@ -45,10 +45,6 @@ def parse_pixel_size(text: str) -> tuple[float, float, str]:
     text : str
         Of the form :data:`PIXEL_SIZE`, but not ``dpi``.
 
-    Returns
-    -------
-    tuple of (float, float, str)
-
     Examples
     --------
     >>> parse_pixel_size("0.21mm"), parse_pixel_size("0.2x0.3 \u00b5m")

@@ -91,14 +91,6 @@ INTEREST = Form(
 def is_number(text: str) -> bool:
     """Tell whether a text is a number as settings have it: int() and float() also take 1_0, and digits of any script.
 
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> is_number("-2.5e3"), is_number("1_0"), is_number("nan")
@@ -109,14 +101,6 @@ def is_number(text: str) -> bool:
 
 def is_path(text: str) -> bool:
     """Tell whether the value of `mask` or `roi` is the path of a file or folder.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    bool
 
     Examples
     --------
@@ -133,10 +117,6 @@ def parse_naming(text: str) -> tuple[int | str, str]:
     ----------
     text : str
         Of the form :data:`NAMING`.
-
-    Returns
-    -------
-    tuple of (int or str, str)
 
     Examples
     --------

@@ -15,10 +15,6 @@ def make_default_name(label: int) -> str:
     ----------
     label : int, >= 1
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> make_default_name(3)

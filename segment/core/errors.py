@@ -244,14 +244,6 @@ def describe_fault(error: BaseException) -> str:
 def lacks_memory(error: BaseException) -> bool:
     """Say whether a module cannot be imported because there is no room for it in memory.
 
-    Parameters
-    ----------
-    error : BaseException
-
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> lacks_memory(ImportError("libopenblas.so: failed to map segment from shared object"))
@@ -292,10 +284,6 @@ def format_percent(part: int, total: int) -> str:
     ----------
     part, total : int
         Numbers of pixels.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

@@ -75,10 +75,6 @@ class FloatRange:
         other : FloatRange
             Of the other part.
 
-        Returns
-        -------
-        FloatRange
-
         Examples
         --------
         >>> left, right = (find_float_range(np.float32([[a], [b]])) for a, b in ((1, 4), (0, 2)))
@@ -131,10 +127,6 @@ def find_float_range(pixels: NDArray[np.float32]) -> FloatRange:
     ----------
     pixels : ndarray of shape (n, bands), float32
         Pixels of which none is NaN in a band.
-
-    Returns
-    -------
-    FloatRange
 
     Examples
     --------
@@ -215,10 +207,6 @@ def get_lower_edge(index: int) -> float:
     ----------
     index : int
         Place among the counts of a `FloatRange`.
-
-    Returns
-    -------
-    float
 
     Examples
     --------

@@ -44,10 +44,6 @@ class NodataNote(str):
         ----------
         values : sequence of float
             In each band, or one for all.
-
-        Returns
-        -------
-        bool
         """
         return self.values == NodataNote("", values).values
 
@@ -60,10 +56,6 @@ def describe_possible_nodata(value: float, n: int, n_pixels: int) -> NodataNote:
     value : float
     n, n_pixels : int
         How many pixels have it, of how many.
-
-    Returns
-    -------
-    NodataNote
 
     Examples
     --------

@@ -74,10 +74,6 @@ def can_start_threads(n: int) -> bool:
     n : int
         Threads, in addition to those that run already.
 
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> can_start_threads(1)

@@ -47,10 +47,6 @@ class FullPixels:
         ----------
         other : FullPixels
             Of the other part.
-
-        Returns
-        -------
-        FullPixels
         """
         return FullPixels(self.n_full + other.n_full, self.n_high + other.n_high, self.n_pixels + other.n_pixels)
 
@@ -79,10 +75,6 @@ def count_full_pixels(pixels: NDArray[np.integer], value: int) -> FullPixels:
     pixels : ndarray of shape (n,) or (n, bands), integers
     value : int
         One of `FULL_VALUES`.
-
-    Returns
-    -------
-    FullPixels
 
     Examples
     --------

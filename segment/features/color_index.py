@@ -144,16 +144,7 @@ class ColorIndex:
                 yield self._pixels[rows][valid], numbers[valid]
 
     def has_colors(self, n_colors: int) -> bool:
-        """Tell whether a part of the image has that many distinct colors.
-
-        Parameters
-        ----------
-        n_colors : int
-
-        Returns
-        -------
-        bool
-        """
+        """Tell whether a part of the image has that many distinct colors."""
         some = slice(None, None, max(1, len(self._pixels) // CHUNK_PIXELS))
         if self.is_countable and count_codes(self._encode_valid(some))[0].size >= n_colors:
             return True  # mostly a sample has them

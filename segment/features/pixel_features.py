@@ -56,10 +56,6 @@ class PixelFeatures:
         ----------
         max_pixels : int, >= 1, optional
             By default as many as :class:`segment.features.pixel_sample.PixelSample` keeps.
-
-        Returns
-        -------
-        Cells
         """
         sample = PixelSample(self.index.n_channels, max_pixels=max_pixels)
         for colors, places in self.index.iterate_pixels():
@@ -76,10 +72,6 @@ def extract_features(image: Image, features: str) -> PixelFeatures:
         Pixels of shape (H, W) or (H, W, C). It is not changed.
     features : {"rgb", "lab", "hsv", "intensity"}
         The color coordinates.
-
-    Returns
-    -------
-    PixelFeatures
 
     Examples
     --------

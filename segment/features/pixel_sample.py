@@ -31,10 +31,6 @@ def is_sampled(bits: int, n_channels: int) -> bool:
     bits : int
         Of a channel.
     n_channels : int
-
-    Returns
-    -------
-    bool
     """
     return bits * n_channels > CODE_BITS
 
@@ -101,10 +97,6 @@ class PixelSample:
         ----------
         space : FeatureSpace
             How a color becomes a feature vector.
-
-        Returns
-        -------
-        Cells
         """
         _, first, counts = np.unique(view_as_bytes(self._colors), return_index=True, return_counts=True)
         return space.make_cells(self._colors[first], counts * (self.n_pixels / max(1, len(self._colors))))

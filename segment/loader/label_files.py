@@ -52,10 +52,6 @@ def read_label_file(path: str | PathLike[str]) -> StoredLabels:
     path : path
         Of ``STEM_labels.png``, ``.tif`` or ``.npz``; any such file whose pixel values are labels will do.
 
-    Returns
-    -------
-    StoredLabels
-
     Raises
     ------
     ImageError

@@ -198,17 +198,7 @@ def load_image(
 
 
 def load_path(path: str | os.PathLike[str], options: ReadOptions) -> Image:
-    """Read one picture of an image file, as :func:`load_image` does.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-    options : ReadOptions
-
-    Returns
-    -------
-    Image
-    """
+    """Read one picture of an image file, as :func:`load_image` does."""
     if not isinstance(path, (str, os.PathLike)):
         kind = type(path).__name__
         raise ImageError(f"path: of a file; got {kind}. Give an open file, or io.BytesIO of bytes, to segment_image.")
@@ -225,10 +215,6 @@ def load_stream(stream: BinaryIO, options: ReadOptions) -> Image:
         It is read to its end, or until it is found to be no image or too long. Messages call it stdin.
     options : ReadOptions
         More than 16 bytes for each of its `max_pixels` are refused too.
-
-    Returns
-    -------
-    Image
 
     Raises
     ------

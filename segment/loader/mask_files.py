@@ -107,10 +107,6 @@ def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> 
     page : PageOfImage
         Of a mask with several pages that of the same number is read.
 
-    Returns
-    -------
-    MaskFile
-
     Raises
     ------
     ImageError
@@ -227,10 +223,6 @@ def read_interest(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE)
         A larger picture is refused.
     page : PageOfImage
         As for `read_mask`.
-
-    Returns
-    -------
-    LabelFile or PolygonFile
 
     Raises
     ------

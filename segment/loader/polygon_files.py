@@ -48,14 +48,6 @@ class PolygonFile:
 def read_polygons(path: str) -> PolygonFile:
     """Read the polygons of a GeoJSON file.
 
-    Parameters
-    ----------
-    path : str
-
-    Returns
-    -------
-    PolygonFile
-
     Raises
     ------
     ImageError

@@ -90,10 +90,6 @@ def format_label_text(names: Sequence[str], reading: Mapping[str, Any] = NOTHING
     reading : mapping of str to value
         Settings with which the image was read.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> format_label_text(["class 1", "sky"]), format_label_text(["class 1"])

@@ -121,10 +121,6 @@ def count_points(labels: NDArray[np.integer[Any]]) -> int:
     labels : ndarray of shape (H, W), integers >= 0
         Regions, or labels, whose regions have the same outlines; 0 is background.
 
-    Returns
-    -------
-    int
-
     Examples
     --------
     >>> count_points(np.array([[1, 1, 2]]))

@@ -59,10 +59,6 @@ def add_expected_shares(table: Table, shares: NDArray[np.floating], deviations: 
         With n rows.
     shares, deviations : ndarray of n numbers
         The expected shares and their standard deviations.
-
-    Returns
-    -------
-    dict of column name to ndarray
     """
     at, items = list(table).index("share") + 1, list(table.items())
     expected = {"expected_share": shares.reshape(-1), "expected_share_sd": deviations.reshape(-1)}
@@ -110,10 +106,6 @@ def require_regions(table: Table, label_image: NDArray[np.integer], image: Image
         What was measured.
     image : Image
         Of the same size.
-
-    Returns
-    -------
-    dict of column name to ndarray
 
     Raises
     ------

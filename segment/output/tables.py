@@ -129,24 +129,12 @@ def drop_nan(value: float) -> float | None:
     ----------
     value : float
         Any number.
-
-    Returns
-    -------
-    float or None
     """
     return None if math.isnan(value) else value
 
 
 def name_channels(n_channels: int) -> tuple[str, ...]:
     """Name the channels of an image in the columns of tables.
-
-    Parameters
-    ----------
-    n_channels : int
-
-    Returns
-    -------
-    tuple of str
 
     Examples
     --------

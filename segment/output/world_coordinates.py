@@ -117,10 +117,6 @@ def choose_coordinates(georeference: Georeference, choice: str) -> WorldCoordina
     choice : {"wgs84", "keep", "pixels"}
         The setting `geojson_crs`. Without rasterio, wgs84 is the same as keep.
 
-    Returns
-    -------
-    WorldCoordinates
-
     Raises
     ------
     ImageError

@@ -43,10 +43,6 @@ def load_file(
         Loads what later stages need, in another thread while the file is decoded. Its errors are not raised: the stage
         that needs a library reports them, and loads it where no thread can be started.
 
-    Returns
-    -------
-    Image
-
     Raises
     ------
     ImageError
@@ -65,10 +61,6 @@ def make_read_options(config: SegmentConfig) -> ReadOptions:
     ----------
     config : SegmentConfig
         Its group Loading, `bands` and `pixel_size` count.
-
-    Returns
-    -------
-    ReadOptions
 
     Raises
     ------

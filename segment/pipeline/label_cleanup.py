@@ -61,10 +61,6 @@ def resolve_sizes(config: SegmentConfig, shape: tuple[int, int], pixel_area: flo
     pixel_area : float
         Of one of its pixels, in square meters; NaN where it is not known.
 
-    Returns
-    -------
-    CleanUpSizes
-
     Raises
     ------
     SettingsError
@@ -121,10 +117,6 @@ class LabelCleaner:
             The pixels that were labeled, h x w.
         index : ColorIndex, optional
             Of these pixels, where it is known.
-
-        Returns
-        -------
-        CleanedLabels
         """
         evidence = None
         if self.config.clean_up == "evidence" and self.classes.n_classes > 1 and self.design_effect:
@@ -199,14 +191,6 @@ def count_cleanup_moves(before: NDArray[np.uint8], after: NDArray[np.uint8], n_c
 
 def is_cleanup_by_evidence(config: SegmentConfig) -> bool:
     """Check whether clean-up changes labels by evidence alone, and by no size that was asked for.
-
-    Parameters
-    ----------
-    config : SegmentConfig
-
-    Returns
-    -------
-    bool
 
     Examples
     --------

@@ -65,10 +65,6 @@ class ImagePart:
         ----------
         scale : ValueScale
             The common scale.
-
-        Returns
-        -------
-        bool
         """
         has_other_ends = (self.scale.black, self.scale.white) != (scale.black, scale.white)
         return has_other_ends and _are_alike(self.scale, scale)
@@ -114,10 +110,6 @@ def collect_part(
         Mask and regions of interest that are not in files.
     on_stage : callable
         Called with the name of each stage as it begins.
-
-    Returns
-    -------
-    ImagePart
     """
     source, n_images, scale = training_image.source, training_image.n_images, training_image.scale
     on_stage(Stage.READ)
@@ -167,10 +159,6 @@ def find_common_scale(scales: Sequence[ValueScale]) -> ValueScale:
     ----------
     scales : sequence of ValueScale
         At least one.
-
-    Returns
-    -------
-    ValueScale
 
     Examples
     --------

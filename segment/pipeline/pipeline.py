@@ -112,10 +112,6 @@ def make_class_model(found: FittedClasses, spatial: SpatialModel, config: Segmen
         Of the preprocessed image.
     config : SegmentConfig
         The settings of the fit.
-
-    Returns
-    -------
-    ClassModel
     """
     n_pixels = round(spatial.data.cells.total_weight)
     return ClassModel.from_fit(

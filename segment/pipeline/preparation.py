@@ -42,10 +42,6 @@ def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = 
     arrays : SelectionArrays
         Mask and regions of interest that are not in files.
 
-    Returns
-    -------
-    Image
-
     Raises
     ------
     ImageError
@@ -68,10 +64,6 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
         See :func:`segment.segment_image`. It is not changed.
     config : SegmentConfig
         Its `max_pixels` and `allow_truncated` count for files and streams.
-
-    Returns
-    -------
-    Image
 
     Raises
     ------
@@ -150,10 +142,6 @@ def preprocess(image: Image, config: SegmentConfig) -> Image:
         H x W pixels. It is not changed.
     config : SegmentConfig
         The settings `max_size`, `greyscale`, `denoise` and `denoise_radius` count.
-
-    Returns
-    -------
-    Image
     """
     image = shrink(clip_floats(image), max_size=config.max_size)
     if config.greyscale:

@@ -39,10 +39,6 @@ class Provenance:
         *stages : Stage
             A stage that did not occur counts 0.
 
-        Returns
-        -------
-        float
-
         Examples
         --------
         >>> from segment.core.stages import Stage

@@ -61,10 +61,6 @@ def clean_labels(
     image : Image
         The image as it was read: sizes in pixels are in its pixels.
 
-    Returns
-    -------
-    CleanedLabels
-
     Raises
     ------
     SettingsError
@@ -116,10 +112,6 @@ def build_result(
         How the segmentation came about.
     color_model : ClassModel, optional
         The model that the classes have their colors from; by default `class_model`.
-
-    Returns
-    -------
-    Segmentation
     """
     raw, clean = (found.classes.merge_labels(labels.label_image) for labels in (labeled, cleaned))
     labels = enlarge(clean, image)

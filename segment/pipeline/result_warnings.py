@@ -41,10 +41,6 @@ def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[Clas
         The labels before clean-up.
     rows : sequence of ClassRow
         The classes after it.
-
-    Returns
-    -------
-    tuple of int
     """
     return tuple(row.label for row in rows if row.pixels == 0 and np.any(before == row.label))
 
@@ -179,10 +175,6 @@ def does_cleanup_thin(before: NDArray[np.integer], after: NDArray[np.integer]) -
     ----------
     before, after : ndarray of shape (k,), int
         Pixels of each class before and after clean-up.
-
-    Returns
-    -------
-    bool
 
     Examples
     --------

@@ -198,10 +198,6 @@ def resolve_for_model(model: ClassModel, config: SegmentConfig | None, settings:
     settings : dict of str to value
         Single settings instead.
 
-    Returns
-    -------
-    SegmentConfig
-
     Raises
     ------
     ModelError

@@ -109,10 +109,6 @@ def get_page(source: object, config: SegmentConfig) -> PageOfImage:
         What is segmented.
     config : SegmentConfig
         Its `page` counts where not all pages are segmented.
-
-    Returns
-    -------
-    PageOfImage
     """
     if isinstance(source, FilePage):
         return PageOfImage(source.number, source.n_pages)
@@ -127,10 +123,6 @@ def list_pages(sources: Iterable[Source], config: SegmentConfig) -> list[Source]
     sources : iterable of path, binary file, array_like or Image
     config : SegmentConfig
         Its `page` counts.
-
-    Returns
-    -------
-    list
 
     Raises
     ------

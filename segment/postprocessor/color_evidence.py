@@ -244,10 +244,6 @@ def split_into_parts(labels: Labels, opened: Labels, evidence: ColorEvidence, *,
         Looked up for the pixels of small parts alone.
     order : sequence of k int
         The class 1..k that each of the labels 1..k of `labels` stands for in `evidence`.
-
-    Returns
-    -------
-    Parts
     """
     base = len(order) + 1
     split = labels
@@ -327,10 +323,6 @@ def absorb_by_evidence(graph: LabelGraph, sums: EvidenceSums, evidence: ColorEvi
         The evidence of each region. Added up as regions are merged.
     evidence : ColorEvidence
         What borders cost.
-
-    Returns
-    -------
-    LabelGraph
     """
     while True:
         label, area, n = graph.label, graph.area, graph.label.size

@@ -83,10 +83,6 @@ def postprocess(
         Of the k classes, which are all labels. Small regions and thin parts that it speaks against go to a class beside
         them first.
 
-    Returns
-    -------
-    CleanedLabels
-
     Raises
     ------
     SettingsError

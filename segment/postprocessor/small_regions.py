@@ -24,10 +24,6 @@ def fill_nodes(graph: LabelGraph, max_area: int) -> LabelGraph:
         With the borders of all regions up to this size.
     max_area : int, pixels
 
-    Returns
-    -------
-    LabelGraph
-
     Notes
     -----
     A hole is ranked by one integer: its area, and for equal areas the class around it, the lower first. With base 4

@@ -29,10 +29,6 @@ def is_noise(labels: Labels) -> bool:
     ----------
     labels : ndarray of shape (H, W), integers
 
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> is_noise(np.indices((1024, 1024)).sum(axis=0) % 2), is_noise(np.zeros((1024, 1024), int))
@@ -47,10 +43,6 @@ def count_runs(labels: Labels) -> int:
     Parameters
     ----------
     labels : ndarray of shape (H, W), integers
-
-    Returns
-    -------
-    int
 
     Examples
     --------
@@ -108,10 +100,6 @@ def compute_reach(radius: float, area: float) -> int:
         Of the disc that opens and closes.
     area : float, pixels
         Of the largest region that is absorbed or filled.
-
-    Returns
-    -------
-    int, pixels
     """
     # Opening and closing reach two diameters, 4 r; a square of this area reaches twice its side on either side.
     return math.ceil(4 * radius + UNDECIDED_STEPS + 2 * math.sqrt(area))

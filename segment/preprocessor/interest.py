@@ -63,10 +63,6 @@ def name_cells(shape: tuple[int, int], rows: int, columns: int) -> tuple[str, ..
     ----------
     shape, rows, columns
         As for :func:`make_grid`.
-
-    Returns
-    -------
-    tuple of str
     """
     height, width = shape
     if rows > height or columns > width or rows * columns > MAX_REGIONS:

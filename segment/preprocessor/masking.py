@@ -222,10 +222,6 @@ def keep_masked(image: Image, mask: NDArray[np.bool_]) -> Image:
     mask : ndarray of shape (H, W), bool
         True where a pixel counts.
 
-    Returns
-    -------
-    Image
-
     Raises
     ------
     ImageError

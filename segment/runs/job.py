@@ -99,10 +99,6 @@ class Job:
         number : int
             The page, from 1.
 
-        Returns
-        -------
-        str
-
         Examples
         --------
         >>> Job(Path("stack.tif"), Path("results"), "stack", n_pages=12).name_page(3)

@@ -167,10 +167,6 @@ class Outcome:
         ----------
         has_means : bool
             List the mean of each channel too.
-
-        Returns
-        -------
-        list of dict
         """
         return [
             {

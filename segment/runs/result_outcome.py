@@ -43,10 +43,6 @@ def describe_result(
         Classes that several images share; None where the image has classes of its own.
     with_shares : bool
         Whether the rows of a table of shares are collected.
-
-    Returns
-    -------
-    Outcome
     """
     # Loaded here: a program that only prints its help should not load NumPy.
     from segment.pipeline.alignment import measure_drift
@@ -104,10 +100,6 @@ def list_colors(colors: NDArray[np.uint8]) -> tuple[tuple[int, int, int], ...]:
     ----------
     colors : ndarray of shape (k, 3), uint8
         RGB.
-
-    Returns
-    -------
-    tuple of k (red, green, blue)
     """
     return tuple((red, green, blue) for red, green, blue in colors.tolist())
 

@@ -20,14 +20,6 @@ __all__ = ["SelectionHashes", "check_selection_files", "list_selection_paths", "
 def list_selection_paths(config: SegmentConfig) -> tuple[Path, ...]:
     """List the files and folders that the settings `mask` and `roi` name.
 
-    Parameters
-    ----------
-    config : SegmentConfig
-
-    Returns
-    -------
-    tuple of Path
-
     Examples
     --------
     >>> [path.as_posix() for path in list_selection_paths(SegmentConfig(mask="masks", roi="grid:2x2"))]
@@ -37,26 +29,13 @@ def list_selection_paths(config: SegmentConfig) -> tuple[Path, ...]:
 
 
 def make_selection_absolute(config: SegmentConfig) -> SegmentConfig:
-    """Make the paths of masks and regions of interest absolute, for workers with other working folders.
-
-    Parameters
-    ----------
-    config : SegmentConfig
-
-    Returns
-    -------
-    SegmentConfig
-    """
+    """Make the paths of masks and regions of interest absolute, for workers with other working folders."""
     paths = {text: os.path.abspath(text) for text in (config.mask, config.roi) if is_path(text)}  # noqa: PTH100
     return replace(config, mask=paths.get(config.mask, config.mask), roi=paths.get(config.roi, config.roi))
 
 
 def check_selection_files(config: SegmentConfig) -> None:
     """Refuse a mask or regions of interest that are not there, before the first image is read.
-
-    Parameters
-    ----------
-    config : SegmentConfig
 
     Raises
     ------

@@ -77,10 +77,6 @@ def regroup_classes(
         That of the mixture.
     config : SegmentConfig
         Its `order` counts unless it is auto, then its `merge` and `name`, with the numbers in this order.
-
-    Returns
-    -------
-    RegroupedClasses
     """
     position = np.arange(len(names))
     if config.order != "auto":

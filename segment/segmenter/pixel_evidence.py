@@ -105,10 +105,6 @@ def is_certain(classes: ClassMixture, cells: Cells) -> bool:
         k classes.
     cells : Cells
         The distinct colors.
-
-    Returns
-    -------
-    bool
     """
     return len(cells) <= classes.n_classes and len(np.unique(classes.label_cells(cells))) == len(cells)
 

@@ -145,10 +145,6 @@ class SpatialModel(ABC):
             k classes.
         reject : float, 0 to 1
             Share of the pixels, those of the least log density, that gets no label.
-
-        Returns
-        -------
-        LabeledPixels
         """
         # Without a share the cells are not asked for: they may not have been collected yet.
         threshold = find_rejection_threshold(classes.model, self._collect_cells(), reject) if reject else -math.inf
@@ -340,10 +336,6 @@ def choose_spatial_type(config: SegmentConfig) -> type[SpatialModel]:
     config : SegmentConfig
         The settings `coherence`, `spatial` and `smoothness` decide.
 
-    Returns
-    -------
-    type of SpatialModel
-
     Examples
     --------
     >>> choose_spatial_type(SegmentConfig(spatial="none")).__name__
@@ -367,10 +359,6 @@ def build_spatial_model(
         The settings `features`, `coherence`, `spatial` and `smoothness` decide.
     on_stage : callable
         Called with the name of each stage as it begins.
-
-    Returns
-    -------
-    SpatialModel
     """
     kind = choose_spatial_type(config)
     features = extract_features(kind.make_fit_copy(image, config), config.features)

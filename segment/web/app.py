@@ -248,10 +248,6 @@ def build_app(api: Api, *, token: str, host: str) -> Starlette:
         What requests must have.
     host : str
         What the server listens on.
-
-    Returns
-    -------
-    Starlette
     """
 
     async def sweep() -> None:

@@ -124,10 +124,6 @@ def send_files(files: dict[str, bytes], archive: str) -> Response:
         Contents by their names.
     archive : str
         Name of the ZIP.
-
-    Returns
-    -------
-    Response
     """
     name, content = next(iter(files.items())) if len(files) == 1 else (archive, zip_files(files))
     headers = {"content-disposition": format_disposition(name)}
@@ -184,10 +180,6 @@ def read_number(request: Request, name: str, default: int, *, low: int = 0, high
         Where it is not given.
     low, high : int
         The range, both ends included.
-
-    Returns
-    -------
-    int
     """
     text = request.query_params.get(name, str(default))
     if not text.isdecimal() or not low <= int(text) <= high:
@@ -196,48 +188,19 @@ def read_number(request: Request, name: str, default: int, *, low: int = 0, high
 
 
 def check_name(image: StoredImage, name: str) -> str:
-    """Check that a client names a file of an image that the server has made there.
-
-    Parameters
-    ----------
-    image : StoredImage
-    name : str
-
-    Returns
-    -------
-    str
-    """
+    """Check that a client names a file of an image that the server has made there."""
     if not is_stored(image, name):
         raise ImageError(f"mask or regions of interest: of this image; got {name[:60]!r}. Send them again.")
     return name
 
 
 def is_stored(image: StoredImage, name: str) -> bool:
-    """Tell whether a name is that of a mask, or of regions of interest, of an image.
-
-    Parameters
-    ----------
-    image : StoredImage
-    name : str
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a name is that of a mask, or of regions of interest, of an image."""
     return bool(name) and name != image.name and name in {path.name for path in image.folder.glob("*.png")}
 
 
 def zip_files(files: dict[str, bytes]) -> bytes:
-    """Pack files into a ZIP that is the same for the same files.
-
-    Parameters
-    ----------
-    files : dict of str to bytes
-
-    Returns
-    -------
-    bytes
-    """
+    """Pack files into a ZIP that is the same for the same files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -248,14 +211,6 @@ def zip_files(files: dict[str, bytes]) -> bytes:
 
 def format_disposition(name: str) -> str:
     """Write the header that names a download, by RFC 6266.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    str
 
     Examples
     --------

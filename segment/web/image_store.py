@@ -71,16 +71,7 @@ class ImageStore:
         self._images: dict[str, StoredImage] = {}
 
     def add_file(self, path: Path) -> StoredImage:
-        """Add an image that lies on this machine; it is not copied.
-
-        Parameters
-        ----------
-        path : Path
-
-        Returns
-        -------
-        StoredImage
-        """
+        """Add an image that lies on this machine; it is not copied."""
         image = self._make_folder(path.name, is_sent=False)
         try:
             image.path.symlink_to(path.resolve())
@@ -96,20 +87,11 @@ class ImageStore:
         ----------
         name : str
             What the client calls the file.
-
-        Returns
-        -------
-        StoredImage
         """
         return self._make_folder(clean_name(name), is_sent=True)
 
     def keep(self, image: StoredImage) -> None:
-        """Keep an image that has been sent as a whole, and forget old ones that are too many.
-
-        Parameters
-        ----------
-        image : StoredImage
-        """
+        """Keep an image that has been sent as a whole, and forget old ones that are too many."""
         image.n_bytes = image.path.stat().st_size
         self._images[image.id] = image
         self.forget_old()
@@ -119,14 +101,6 @@ class ImageStore:
 
     def find(self, image_id: str) -> StoredImage:
         """Find an image, and note that it is used.
-
-        Parameters
-        ----------
-        image_id : str
-
-        Returns
-        -------
-        StoredImage
 
         Raises
         ------
@@ -154,12 +128,7 @@ class ImageStore:
                 self.forget(image)
 
     def forget(self, image: StoredImage) -> None:
-        """Remove an image and its folder.
-
-        Parameters
-        ----------
-        image : StoredImage
-        """
+        """Remove an image and its folder."""
         self._images.pop(image.id, None)
         shutil.rmtree(image.folder, ignore_errors=True)
 
@@ -183,14 +152,6 @@ class ImageStore:
 
 def clean_name(name: str) -> str:
     r"""Make a file name of what a client calls a file: its last part, printable and short.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    str
 
     Examples
     --------

@@ -111,10 +111,6 @@ def segment_for_page(path: Path, config: SegmentConfig, size: int, quick: bool, 
         Whether the classes of another smoothness will do.
     model : str
         A file of classes; empty for classes of its own.
-
-    Returns
-    -------
-    dict
     """
     begin = time.perf_counter()
     view = make_view(_enter_folder(path), config, size=size, quick=quick, model=model)
@@ -130,10 +126,6 @@ def look_up_pixel(path: Path, config: SegmentConfig, size: int, model: str, x: i
         As for :func:`segment_for_page`.
     x, y : int, pixels
         Column and row in the whole image.
-
-    Returns
-    -------
-    dict
     """
     view = make_view(_enter_folder(path), config, size=size, model=model)
     image, found = view.image, view.result

@@ -71,17 +71,7 @@ class LruCache:
         return next(reversed(self._values.values()), None)
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Get a value, which is made if the cache does not have it.
-
-        Parameters
-        ----------
-        key : hashable
-        make : callable
-
-        Returns
-        -------
-        object
-        """
+        """Get a value, which is made if the cache does not have it."""
         value: Value = self._values.pop(key) if key in self._values else make()
         self._values[key] = value
         if len(self._values) > self._max_values:
@@ -136,10 +126,6 @@ def load_picture(source: Path, config: SegmentConfig) -> Image:
     source : Path
         In the current folder.
     config : SegmentConfig
-
-    Returns
-    -------
-    Image
     """
     # The bands are selected while the file is read.
     key = (*_make_key(config, _PIXELS), config.bands)
@@ -161,10 +147,6 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
         by color alone. The random field is solved on a smaller copy.
     model : str
         A file of classes that are found in the image; empty for classes of its own.
-
-    Returns
-    -------
-    View
     """
     image, caches = load_picture(source, config), _get_caches(source)
     result_key = (_make_key(config, (*_FIT, "Clean-up")), config.palette)

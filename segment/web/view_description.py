@@ -35,10 +35,6 @@ def describe_view(view: View, size: int) -> dict[str, Any]:
     view : View
     size : int, pixels
         Longer side of the labels; 0 for those of the whole image.
-
-    Returns
-    -------
-    dict
     """
     labels, found = _fit_labels(view, size), view.result
     return {

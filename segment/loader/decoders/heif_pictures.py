@@ -98,10 +98,6 @@ def find_coded_pictures(stream: BinaryIO) -> list[CodedPicture]:
     ----------
     stream : binary file
         It is moved.
-
-    Returns
-    -------
-    list of CodedPicture
     """
     begins: dict[int, int] = {}
     for item, (begin, _) in _find_coded_parts(stream):
@@ -186,10 +182,6 @@ def read_properties(stream: BinaryIO) -> PictureProperties:
     ----------
     stream : binary file
         It is moved.
-
-    Returns
-    -------
-    PictureProperties
 
     Raises
     ------

@@ -82,10 +82,6 @@ def find_box(stream: BinaryIO, kind: bytes, begin: int, end: int) -> Box | None:
         Four letters.
     begin, end : int
         The part.
-
-    Returns
-    -------
-    Box or None
     """
     return next((box for box in iterate_boxes(stream, begin, end) if box.kind == kind), None)
 
@@ -97,10 +93,6 @@ def get_size(stream: BinaryIO) -> int:
     ----------
     stream : binary file
         It is moved.
-
-    Returns
-    -------
-    int
     """
     return stream.seek(0, os.SEEK_END)
 

@@ -298,10 +298,6 @@ def fills_first_scan(data: bytes, layout: JpegLayout, plugin: Callable[[BinaryIO
     layout : JpegLayout
     plugin : callable
         What makes a picture of Pillow from a stream.
-
-    Returns
-    -------
-    bool
     """
     # Behind a whole scan the decoder passes over anything up to the next marker, and over markers of restarts; where
     # it still lacks blocks, it takes them from there. It takes nothing behind a restart with another number than the
@@ -337,10 +333,6 @@ def fills_picture(picture: Any) -> bool:
     ----------
     picture : PIL.ImageFile.ImageFile
         A PNG, or a JPEG without its end marker. It is open and not decoded.
-
-    Returns
-    -------
-    bool
     """
     prepare, noise = picture.load_prepare, _make_row(picture)
 

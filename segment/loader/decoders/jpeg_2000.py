@@ -161,10 +161,6 @@ def read_codestream(stream: BinaryIO, begin: int) -> Codestream:
     begin : int
         The first byte of the codestream.
 
-    Returns
-    -------
-    Codestream
-
     Raises
     ------
     ImageError

@@ -155,10 +155,6 @@ def read_header(stream: BinaryIO) -> Header:
     stream : binary file
         A codestream, or a file of boxes with one.
 
-    Returns
-    -------
-    Header
-
     Raises
     ------
     ImageError

@@ -55,10 +55,6 @@ def read_picture(picture: PillowImage, *, keep_profile: bool = False) -> Picture
     keep_profile : bool
         Do not apply its color profile.
 
-    Returns
-    -------
-    PictureArrays
-
     Raises
     ------
     ImageError

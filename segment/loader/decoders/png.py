@@ -99,10 +99,6 @@ def has_all_pixels(stream: BinaryIO) -> bool:
     ----------
     stream : binary file
         The PNG.
-
-    Returns
-    -------
-    bool
     """
     chunks = _iterate_chunks(stream)
     data, bytes_left = zlib.decompressobj(), _compute_raw_size(next(chunks).body)

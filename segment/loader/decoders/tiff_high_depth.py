@@ -153,10 +153,6 @@ def decode_page(page: Any, stream: BinaryIO, options: ReadOptions) -> DecodedPag
         It is moved.
     options : ReadOptions
 
-    Returns
-    -------
-    DecodedPage
-
     Raises
     ------
     ImageError
@@ -209,10 +205,6 @@ def make_image(decoded: DecodedPage, place: tuple[Any, Georeference], notes: tup
         Of `read_place`.
     notes : tuple of str
         The first notes of the image.
-
-    Returns
-    -------
-    Image
     """
     orientation, georeference = place
     array, valid = (apply_orientation(part, orientation) for part in (decoded.array, decoded.valid))
@@ -278,10 +270,6 @@ def describe_masked(unmasked: NDArray[np.bool_]) -> tuple[str, ...]:
 
 def check_color_space(page: Any) -> None:
     """Refuse a page whose numbers are no amounts of light or ink.
-
-    Parameters
-    ----------
-    page : tifffile.TiffPage
 
     Raises
     ------

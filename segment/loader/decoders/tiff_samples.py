@@ -85,10 +85,6 @@ def convert_samples(
         Bands to use, counted from 1; empty for all but alpha.
     notes : tuple of str
         The first notes.
-
-    Returns
-    -------
-    DecodedPage
     """
     kind = page.photometric
     n_colors = _count_colors(page)
@@ -176,10 +172,6 @@ def has_palette(photometric: int, colormap: object, metadata: object) -> bool:
     metadata : object
         Content of the tag `GDAL_METADATA`: a palette that is given to a gray file (``write_colormap`` of rasterio) is
         declared there.
-
-    Returns
-    -------
-    bool
     """
     if colormap is None or photometric not in (PALETTE, BLACK_IS_ZERO):
         return False

@@ -89,10 +89,6 @@ def may_be_stack(images: Sequence[TiffPage]) -> bool:
     images : sequence of TiffPage
         The pages that are images, at least one.
 
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> may_be_stack([TiffPage(0, 0, (4, 3), b"ImageJ=1.54f")]), may_be_stack([TiffPage(0, 0, (4, 3), b"")])

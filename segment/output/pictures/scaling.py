@@ -131,10 +131,6 @@ def describe_stretch(title: str, image: Image, shown: Image) -> str:
         The image.
     shown : Image
         What :func:`stretch_for_display` made of it.
-
-    Returns
-    -------
-    str
     """
     return title if shown is image else f"{title}, display stretched"
 

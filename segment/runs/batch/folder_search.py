@@ -141,14 +141,6 @@ def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None
 def describe_unread_images(unread: Sequence[UnreadImage]) -> list[str]:
     """Write how many images of which kinds are not read, and what to do: a line for each remedy.
 
-    Parameters
-    ----------
-    unread : sequence of UnreadImage
-
-    Returns
-    -------
-    list of str
-
     Examples
     --------
     >>> describe_unread_images([UnreadImage(Path(name), FileKind("FITS")) for name in ("a.fits", "b.fits")])

@@ -82,10 +82,6 @@ def fit_raster_classes(run: RasterRun) -> RasterClasses:
     ----------
     run : RasterRun
         Its raster has a known scale.
-
-    Returns
-    -------
-    RasterClasses
     """
     if not choose_spatial_type(run.config).needs_copies:
         return _fit_to_colors(run, _read_small_copy(run.raster, run.config))

@@ -33,10 +33,6 @@ def plan_raster_jobs(
     also_read : sequence of Path
         Other files that no result may replace.
 
-    Returns
-    -------
-    list of Job
-
     Raises
     ------
     SettingsError
@@ -55,10 +51,6 @@ def join_stems(stems: Sequence[str]) -> str:
     ----------
     stems : sequence of str
         Names of the files, without their suffixes.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

@@ -102,16 +102,7 @@ class TileSelection:
         return bool(self.nodata or self.mask or (self.names and self.grid is None))
 
     def shift(self, window: Window) -> Window:
-        """Find the window of the file for a window of the part.
-
-        Parameters
-        ----------
-        window : Window
-
-        Returns
-        -------
-        Window
-        """
+        """Find the window of the file for a window of the part."""
         return Window(window.row + self.row, window.column + self.column, window.height, window.width)
 
     def find_counted(self, samples: NDArray[Any], window: Window) -> NDArray[np.bool_]:
@@ -184,16 +175,7 @@ EVERYTHING = TileSelection()
 
 
 def is_tiff(path: str) -> bool:
-    """Return whether a file is a TIFF, which can be read window by window.
-
-    Parameters
-    ----------
-    path : str
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether a file is a TIFF, which can be read window by window."""
     return read_head(path)[:4] in _TIFF
 
 
@@ -300,10 +282,6 @@ def load_mask(path: str, shape: tuple[int, int]) -> MaskFile:
     path : str
     shape : tuple of 2 int, pixels
         Height and width that the mask must have.
-
-    Returns
-    -------
-    MaskFile
     """
     mask = read_mask(path, max_pixels=shape[0] * shape[1])
     _check_shape(path, mask.counts.shape, shape)

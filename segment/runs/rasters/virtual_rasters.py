@@ -122,10 +122,6 @@ def build_stack(bands: Sequence[SourceBand], shape: tuple[int, int], crs: str, t
         The coordinate system as WKT; empty for none.
     transform : sequence of 6 floats
         From pixels to map coordinates, as in rasterio.
-
-    Returns
-    -------
-    str
     """
     root = Element("VRTDataset", rasterXSize=str(shape[1]), rasterYSize=str(shape[0]))
     a, b, c, d, e, f = transform

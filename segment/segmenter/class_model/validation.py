@@ -97,10 +97,6 @@ def omit_new_settings(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
     preprocessing : mapping of str to value
         All of :data:`PREPROCESSING`.
 
-    Returns
-    -------
-    dict of str to value
-
     Examples
     --------
     >>> omit_new_settings({"bands": "", "max_size": 0}), omit_new_settings({"bands": "4,3,2"})

@@ -40,16 +40,7 @@ class ValueScale:
 
     @classmethod
     def from_image(cls, image: Image) -> ValueScale:
-        """Take the scale of an image.
-
-        Parameters
-        ----------
-        image : Image
-
-        Returns
-        -------
-        ValueScale
-        """
+        """Take the scale of an image."""
         return cls(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
 
     def has_unit_of(self, other: ValueScale) -> bool:

@@ -105,10 +105,6 @@ def gather_evidence(
         H x W pixels. Every pixel must have a value, whether valid or not.
     border_network, descriptor_network : optional
         Those of the package by default.
-
-    Returns
-    -------
-    BoundaryEvidence
     """
     colors = compute_color_maps(image)
     shape = colors[0].shape

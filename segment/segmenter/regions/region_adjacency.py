@@ -66,10 +66,6 @@ class Adjacency:
             The new number 0..n_regions - 1 of each region.
         n_regions : int
             Number of regions after merging.
-
-        Returns
-        -------
-        Adjacency
         """
         ends = region[self.pairs]
         # Borders between regions that are one now vanish; those of pairs that became equal are summed.
@@ -87,10 +83,6 @@ def find_adjacency(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float3
     n_regions : int
     maps : sequence of ndarray of shape (H, W), float32
         A pixel side of a border counts with the mean of the two pixels beside it.
-
-    Returns
-    -------
-    Adjacency
 
     Examples
     --------

@@ -127,10 +127,6 @@ def find_region_cells(
         How much other regions count: the field has 2.5 times that. 0 leaves each region to its own colors.
     on_stage : callable
         Called with the name of each stage as it begins.
-
-    Returns
-    -------
-    RegionCells
     """
     smoothed = smooth_for_regions(image)
     hierarchy = find_hierarchy(smoothed, 1, is_smoothed=smoothed is not image, on_stage=on_stage)

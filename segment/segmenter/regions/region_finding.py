@@ -131,10 +131,6 @@ def find_hierarchy(
     on_stage : callable
         Called with the name of each stage as it begins.
 
-    Returns
-    -------
-    RegionHierarchy
-
     Raises
     ------
     ImageError
