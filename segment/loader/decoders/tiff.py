@@ -37,7 +37,17 @@ from segment.loader.decoders.pillow_plugins import allow_truncated_files
 from segment.loader.decoders.pixel_sizes import read_microscope_size
 from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, describe_masked, read_mask
 from segment.loader.decoders.tiff_limits import check_tiff_page
-from segment.loader.decoders.tiff_samples import CMYK, PALETTE, RGB, WHITE_IS_ZERO, YCBCR, has_palette, mask_nodata
+from segment.loader.decoders.tiff_samples import (
+    CMYK,
+    NODATA,
+    PALETTE,
+    RGB,
+    WHITE_IS_ZERO,
+    YCBCR,
+    has_palette,
+    mask_nodata,
+    read_nodata,
+)
 from segment.loader.decoders.tiff_stack import count_planes, decode_plane, may_be_stack
 from segment.loader.read_options import ReadOptions
 from segment.loader.tiff_directories import find_full_page
@@ -48,7 +58,7 @@ if TYPE_CHECKING:
 __all__ = ["count_tiff_pages", "decode_tiff"]
 
 # Numbers of TIFF tags. Offsets and lengths are those of strips, and those of tiles.
-_BITS, _PHOTOMETRIC, _SAMPLES, _COLORS, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _NODATA = 258, 262, 277, 320, 338, 339, 42113
+_BITS, _PHOTOMETRIC, _SAMPLES, _COLORS, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 277, 320, 338, 339
 _OFFSETS_AND_LENGTHS = ((273, 279), (324, 325))
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 # Values of the sample format: unsigned integers, and undefined, which is read as such.
@@ -207,7 +217,7 @@ def _decode_with_pillow(
     del picture, converted  # frees their copies of the pixels
     has_alpha = array.ndim == 3 and array.shape[2] in (2, 4)
     samples = stored if stored is not None else array[..., :-1] if has_alpha else array
-    valid = valid & mask_nodata(samples, tags.get(_NODATA))
+    valid = valid & mask_nodata(samples, read_nodata(tags.get(NODATA)))
     colors = convert_to_srgb(array, profile)
     array, valid = apply_orientation(colors.array, orientation), apply_orientation(valid, orientation)
     if mask is not None:

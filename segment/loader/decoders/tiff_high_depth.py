@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segment.core.errors import ImageError, format_percent
 from segment.core.georeference import Georeference
 from segment.core.image import Image
+from segment.core.nodata_notes import count_partial_nodata, describe_partial_nodata
 from segment.loader.decoders.band_scales import GDAL_METADATA, describe_stored_scales
 from segment.loader.decoders.checks import (
     TRUNCATED_NOTE,
@@ -27,7 +28,7 @@ from segment.loader.decoders.checks import (
 from segment.loader.decoders.color_profile import DAMAGED_PROFILE, convert_to_srgb
 from segment.loader.decoders.geotiff import read_georeference
 from segment.loader.decoders.orientation import apply_orientation
-from segment.loader.decoders.tiff_samples import YCBCR, DecodedPage, convert_samples, get_tag
+from segment.loader.decoders.tiff_samples import NODATA, YCBCR, DecodedPage, convert_samples, get_tag, read_nodata
 from segment.loader.read_options import ReadOptions
 
 __all__ = [
@@ -116,7 +117,7 @@ def decode_with_tifffile(
     with open_with_tifffile(stream) as file:
         page = file.pages[index]
         decoded = decode_page(page, stream, options)
-        place = read_place(page)
+        place, nodata = read_place(page), read_nodata(get_tag(page, NODATA))
         notes += describe_stored_scales(
             get_tag(page, GDAL_METADATA), options.bands or range(1, page.samplesperpixel + 1)
         )
@@ -126,7 +127,9 @@ def decode_with_tifffile(
         is_unmasked = read_mask(stream, mask, options.max_pixels)
         notes += describe_masked(is_unmasked)
         decoded = replace(decoded, valid=decoded.valid & is_unmasked)
-    return make_image(decoded, place, notes)
+    image = make_image(decoded, place, notes)
+    n_partial = count_partial_nodata(image.pixels, nodata, image.valid)
+    return replace(image, notes=image.notes + describe_partial_nodata(nodata, n_partial, image.valid.size))
 
 
 def _apply_profile(decoded: DecodedPage, tag: Any) -> DecodedPage:

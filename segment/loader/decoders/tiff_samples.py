@@ -15,6 +15,7 @@ from segment.loader.decoders.band_scales import GDAL_METADATA
 
 __all__ = [
     "CMYK",
+    "NODATA",
     "PALETTE",
     "RGB",
     "WHITE_IS_ZERO",
@@ -24,6 +25,7 @@ __all__ = [
     "get_tag",
     "has_palette",
     "mask_nodata",
+    "read_nodata",
 ]
 
 # Values of the tag for photometric interpretation.
@@ -31,7 +33,7 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 # Values of the tag for extra samples: alpha that the colors are multiplied with, and alpha that they are not.
 _PREMULTIPLIED_ALPHA, _PLAIN_ALPHA = 1, 2
 # Number of the tag with GDAL's value for no data.
-_NODATA = 42113
+NODATA = 42113
 # How GDAL's metadata say that the numbers of a band stand for colors.
 _PALETTE_ITEM = re.compile(r"""<Item\b[^<>]{0,200}role=["']colorinterp["'][^<>]{0,200}>\s*Palette\s*</Item>""")
 
@@ -98,7 +100,7 @@ def convert_samples(
     if bands and not is_converted_first:
         picked = select_bands(samples, bands)
         colors = picked if picked.ndim == 3 else picked[..., None]
-    valid = present & mask_nodata(colors, get_tag(page, _NODATA))
+    valid = present & mask_nodata(colors, read_nodata(get_tag(page, NODATA)))
     stored = _get_stored(page, colors)
     array, white = _convert_colors(page, colors)
     if bands and is_converted_first:
@@ -113,16 +115,39 @@ def convert_samples(
     return DecodedPage(array, valid, white, True, notes, stored)
 
 
-def mask_nodata(samples: NDArray[np.generic], nodata: object) -> NDArray[np.bool_]:
-    """Mark the pixels that have GDAL's nodata value in all their channels as not valid.
+def read_nodata(tag: object) -> float:
+    """Read GDAL's nodata value.
+
+    Parameters
+    ----------
+    tag : object
+        Content of the tag, such as ``"-9999"``; of several numbers, one a band, the first counts as it does for GDAL.
+
+    Returns
+    -------
+    float
+        NaN for anything that does not begin with a number.
+
+    Examples
+    --------
+    >>> read_nodata("-9999 "), read_nodata(None)
+    (-9999.0, nan)
+    """
+    try:
+        return float(str(tag).strip("\0 ").split()[0])
+    except (ValueError, IndexError):
+        return float("nan")
+
+
+def mask_nodata(samples: NDArray[np.generic], nodata: float) -> NDArray[np.bool_]:
+    """Mark the pixels that have the nodata value in all their channels as not valid.
 
     Parameters
     ----------
     samples : ndarray of shape (H, W) or (H, W, C)
         Pixels of any type.
-    nodata : object
-        Content of the tag, such as ``"-9999"``; of several numbers, one a band, the first counts as it does for GDAL.
-        Anything that does not begin with a number marks nothing.
+    nodata : float
+        NaN marks nothing.
 
     Returns
     -------
@@ -131,16 +156,12 @@ def mask_nodata(samples: NDArray[np.generic], nodata: object) -> NDArray[np.bool
 
     Examples
     --------
-    >>> mask_nodata(np.array([[7, 8, 9]]), "8")
+    >>> mask_nodata(np.array([[7, 8, 9]]), 8)
     array([[ True, False,  True]])
     """
-    try:
-        value = float(str(nodata).strip("\0 ").split()[0])
-    except (ValueError, IndexError):
-        value = float("nan")
-    if np.isnan(value):
+    if np.isnan(nodata):
         return np.ones(samples.shape[:2], dtype=bool)
-    return np.asarray((samples.reshape(*samples.shape[:2], -1) != value).any(axis=2))
+    return np.asarray((samples.reshape(*samples.shape[:2], -1) != nodata).any(axis=2))
 
 
 def get_tag(page: Any, tag: int) -> Any:

@@ -14,6 +14,7 @@ from segment.config.config import SegmentConfig
 from segment.core.equality import EqualByValue
 from segment.core.errors import format_percent
 from segment.core.georeference import Transform
+from segment.core.nodata_notes import describe_partial_nodata
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_shares import assign_shares
@@ -177,6 +178,8 @@ def summarize_raster(
     interest = _sum_interest(raster, tiles, rows)
     empty = _note_empty_regions(raster, interest)
     absent = _note_hidden_pixels(raster, tiles) + _note_absent_nodata(raster, tiles, config)
+    n_partial = sum(tile.partial for tile in tiles)
+    absent += describe_partial_nodata(raster.nodata, n_partial, raster.height * raster.width)
     return RasterSegmentation(
         path=path,
         height=raster.height,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
+from segment.core.nodata_notes import count_partial_nodata
 from segment.pipeline.class_table import ClassRow, tabulate_classes
 from segment.pipeline.interest_table import sum_interest
 from segment.pipeline.label_cleanup import LabelCleaner, count_pixels_and_regions, resolve_sizes
@@ -48,6 +49,8 @@ class LabeledTile:
         Their shares are of the tile.
     changed, rejected, valid : int
         Pixels whose label the clean-up changed, valid pixels without a label, and valid pixels.
+    partial : int
+        Valid pixels that have the value for no data in some bands.
     lost : tuple of int
         Labels of which the clean-up left no pixel.
     counts : ndarray of shape (2, 2, k), int64
@@ -64,6 +67,7 @@ class LabeledTile:
     changed: int
     rejected: int
     valid: int
+    partial: int
     lost: tuple[int, ...]
     counts: NDArray[np.int64]
     interest: NDArray[np.float64] | None = None
@@ -125,6 +129,7 @@ def label_tile(
         changed=int(np.count_nonzero(clean != before)),
         rejected=int(np.count_nonzero(valid & (before == 0))),
         valid=int(np.count_nonzero(valid)),
+        partial=count_partial_nodata(pixels, raster.nodata, valid),
         lost=find_labels_lost_in_cleanup(before, table),
         counts=np.stack([count_pixels_and_regions(part, n_classes, shape) for part in (before, clean)]),
         interest=interest,

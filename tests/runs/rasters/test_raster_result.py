@@ -52,3 +52,29 @@ def test_a_raster_is_not_written_under_the_name_of_another_format(tmp_path: Path
     source = write(tmp_path / "a.tif", np.zeros((8, 8), np.uint8))
     with pytest.raises(segment.SettingsError, match=r"got .*b\.png\. Name it .*b\.tif\.$"):
         segment.segment_raster(source, tmp_path / "b.png", k=1)
+
+
+@pytest.mark.parametrize(("dtype", "is_told"), [("uint16", True), ("int16", True), ("float32", False)])
+def test_pixels_without_data_in_some_bands_are_told_as_of_an_image(
+    tmp_path: Path, rng: np.random.Generator, dtype: str, is_told: bool
+) -> None:
+    """In the last band a tenth of the columns has no data; floats far below all others have none in any band."""
+    pixels = rng.integers(1000, 5000, (40, 60, 4)).astype(dtype)
+    nodata = -9999 if dtype == "float32" else 0
+    pixels[:, :6, 3] = pixels[:4] = nodata
+    source = write(tmp_path / "a.tif", pixels, nodata=nodata)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=17, spatial="none")
+    told = (
+        f"9 % of the pixels have the value for no data, {nodata}, in some bands only: they count with it. Leave out "
+        "these bands (--bands) or pixels (--mask)"
+    )
+    assert (told in found.warnings) == is_told
+    assert (told in segment.segment_image(source, k=2, spatial="none").warnings) == is_told
+    chosen = segment.segment_image(source, k=2, spatial="none", bands=(1, 2, 3))
+    assert not [note for note in chosen.warnings if "no data" in note]
+
+
+def test_dark_colors_of_8_bits_lack_no_data(tmp_path: Path, rng: np.random.Generator) -> None:
+    source = write(tmp_path / "a.tif", rng.integers(0, 3, (40, 60, 3)).astype(np.uint8), nodata=0)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=2, spatial="none")
+    assert not [note for note in found.warnings if "no data" in note]
