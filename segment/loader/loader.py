@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 __all__ = ["FilePage", "LoadedFile", "count_pages", "load_image", "load_path", "load_stream"]
 
 Decoder = Callable[[BinaryIO, ReadOptions], "Image"]
+"""Takes a file, which it moves, and how to read it; returns the picture, upright, at the depth of the file.
+
+It raises an ImageError if the file is damaged or larger than allowed, or truncated and that is not allowed, and a
+DependencyError if a library that it needs cannot be imported.
+"""
 
 # Things that a path can lead to instead of a regular file.
 _KINDS = (

@@ -28,25 +28,7 @@ _BLOCK = 128  # pixels a side of the largest block of AV1
 
 
 def decode_avif(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode the main picture of an AVIF.
-
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-        A truncated file is refused in any case.
-
-    Returns
-    -------
-    Image
-        The picture, upright, at the depth of the file.
-
-    Raises
-    ------
-    ImageError
-        If the file is damaged or too large, or is a film and Pillow cannot read AVIF.
-    """
+    """Decode the main picture of an AVIF; see :data:`segment.loader.loader.Decoder`. A truncated file is refused."""
     require_complete(stream, "AVIF")
     require_no_zeros(stream, "AVIF")
     properties = read_properties(stream)

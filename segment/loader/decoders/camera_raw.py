@@ -23,26 +23,9 @@ _NO_BALANCE_NOTE = "the camera RAW is developed to sRGB with an automatic white 
 
 
 def decode_camera_raw(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Develop the pixels of a camera's sensor; previews in the file are never the image.
+    """Develop the pixels of a camera's sensor to 16-bit sRGB; previews in the file are never the image.
 
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-        A truncated file is refused in any case, and the pixels of a sensor have no profile.
-
-    Returns
-    -------
-    Image
-        16-bit sRGB, upright.
-
-    Raises
-    ------
-    DependencyError
-        If rawpy cannot be imported.
-    ImageError
-        If the file is damaged, truncated or too large, or of a camera that LibRaw does not know.
+    See :data:`segment.loader.loader.Decoder`. A truncated file is refused, and the pixels of a sensor have no profile.
     """
     try:
         import rawpy

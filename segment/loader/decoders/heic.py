@@ -21,24 +21,7 @@ __all__ = ["decode_heic"]
 def decode_heic(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode the main picture of a HEIC file, or of another HEIF file that libheif reads.
 
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-        A truncated file is refused in any case.
-
-    Returns
-    -------
-    Image
-        The picture, upright, at the depth of the file.
-
-    Raises
-    ------
-    DependencyError
-        If pillow-heif cannot be imported.
-    ImageError
-        If the file is damaged or too large.
+    See :data:`segment.loader.loader.Decoder`. A truncated file is refused.
     """
     require_complete(stream, "HEIC")
     require_no_zeros(stream, "HEIC")

@@ -74,25 +74,10 @@ class _Colors:
 
 
 def decode_jpeg_2000(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode a JPEG 2000 file or codestream.
+    """Decode a JPEG 2000 file or codestream of up to 16 bits, with its georeference.
 
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-        A truncated file is refused in any case.
-
-    Returns
-    -------
-    Image
-        The picture at the depth of the file, with its georeference. Channels that are neither colors nor opacity are
-        bands.
-
-    Raises
-    ------
-    ImageError
-        If the file is damaged, truncated or too large, or has more than 16 bits.
+    See :data:`segment.loader.loader.Decoder`. A truncated file is refused. Channels that are neither colors nor opacity
+    are bands.
     """
     size = get_size(stream)
     header, data = find_box(stream, b"jp2h", 0, size), find_box(stream, b"jp2c", 0, size)

@@ -95,25 +95,7 @@ class _Bits:
 
 
 def decode_jpeg_xl(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode the first picture of a JPEG XL file.
-
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-        A truncated file is refused in any case.
-
-    Returns
-    -------
-    Image
-        The picture, upright, at the depth of the file.
-
-    Raises
-    ------
-    ImageError
-        If the file is damaged or too large, or if its pixels are inks.
-    """
+    """Decode the first picture of a JPEG XL; see :data:`segment.loader.loader.Decoder`. A truncated file is refused."""
     stream.seek(0)
     if stream.read(2) != _CODESTREAM:
         require_complete(stream, "JPEG XL")

@@ -59,23 +59,9 @@ class _Header:
 
 
 def decode_netpbm(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode a file of the kinds P1 to P7, Pf or PF.
+    """Decode a file of the kinds P1 to P7, Pf or PF; see :data:`segment.loader.loader.Decoder`.
 
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-
-    Returns
-    -------
-    Image
-        The file's maximal value is white; one above 255 gives uint16. PFM gives float32.
-
-    Raises
-    ------
-    ImageError
-        If the file is damaged or too large, or truncated and that is not allowed.
+    The file's maximal value is white; one above 255 gives uint16. PFM gives float32.
 
     Examples
     --------

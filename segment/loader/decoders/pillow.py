@@ -55,19 +55,7 @@ _RUN_LENGTHS = (b"\1\0\0\0", b"\2\0\0\0")  # compressions of a BMP
 
 
 def decode_jpeg(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode a JPEG, or the first picture of an MPO.
-
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-
-    Returns
-    -------
-    Image
-        The picture, upright.
-    """
+    """Decode a JPEG, or the first picture of an MPO; see :data:`segment.loader.loader.Decoder`."""
     plugin = load_plugin("JpegImagePlugin", "jpeg_factory")
     try:
         return _decode_complete_jpeg(stream, plugin, options)
@@ -116,19 +104,7 @@ def _decode_with_all_scans(stream: BinaryIO, layout: JpegLayout, plugin: Plugin,
 
 
 def decode_png(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode a PNG, or the first picture of an animated one.
-
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-
-    Returns
-    -------
-    Image
-        The picture, upright; 16-bit files keep their depth.
-    """
+    """Decode a PNG, or the first picture of an animated one; see :data:`segment.loader.loader.Decoder`."""
     plugin = load_plugin("PngImagePlugin", "PngImageFile")
     check_chunks(stream)
     try:
@@ -144,18 +120,9 @@ def decode_png(stream: BinaryIO, options: ReadOptions) -> Image:
 
 
 def decode_gif(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode one picture of a GIF.
+    """Decode one picture of a GIF; see :data:`segment.loader.loader.Decoder`.
 
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-
-    Returns
-    -------
-    Image
-        The whole canvas; what the picture does not cover is not valid.
+    It is the whole canvas; what the picture does not cover is not valid.
     """
     frames = count_gif_frames(stream)
     if frames == 0:
@@ -166,19 +133,7 @@ def decode_gif(stream: BinaryIO, options: ReadOptions) -> Image:
 
 
 def decode_bmp(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode a Windows bitmap.
-
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-
-    Returns
-    -------
-    Image
-        The picture.
-    """
+    """Decode a Windows bitmap; see :data:`segment.loader.loader.Decoder`."""
     plugin = load_plugin("BmpImagePlugin", "BmpImageFile")
     stream.seek(30)
     if stream.read(4) in _RUN_LENGTHS:  # Pillow reads them one by one
@@ -187,37 +142,15 @@ def decode_bmp(stream: BinaryIO, options: ReadOptions) -> Image:
 
 
 def decode_dib(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode a Windows bitmap without a file header.
-
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-
-    Returns
-    -------
-    Image
-        The picture.
-    """
+    """Decode a Windows bitmap without a file header; see :data:`segment.loader.loader.Decoder`."""
     plugin = load_plugin("BmpImagePlugin", "DibImageFile")
     return decode_with_plugin(stream, plugin, options)
 
 
 def decode_webp(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode a WebP, or one picture of an animated one.
+    """Decode a WebP, or one picture of an animated one; see :data:`segment.loader.loader.Decoder`.
 
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-        A truncated file is refused in any case: libwebp decodes complete files only.
-
-    Returns
-    -------
-    Image
-        The picture, upright.
+    A truncated file is refused: libwebp decodes complete files only.
     """
     stream.seek(0)
     head = stream.read(30)

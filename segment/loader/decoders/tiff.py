@@ -70,26 +70,10 @@ class _NotForPillowError(Exception):
 
 
 def decode_tiff(stream: BinaryIO, options: ReadOptions) -> Image:
-    """Decode one page of a TIFF or BigTIFF.
+    """Decode one page of a TIFF or BigTIFF, with its georeference; see :data:`segment.loader.loader.Decoder`.
 
-    Parameters
-    ----------
-    stream : binary file
-        It is moved.
-    options : ReadOptions
-
-    Returns
-    -------
-    Image
-        The page, upright, with its georeference. GDAL's nodata value and what a mask in the file leaves out are not
-        valid. The channels of a microscope's file are bands.
-
-    Raises
-    ------
-    ImageError
-        If the file is damaged, too large, or of a kind that cannot be read.
-    SettingsError
-        If there is no such page or band.
+    GDAL's nodata value and what a mask in the file leaves out are not valid. The channels of a microscope's file are
+    bands. A SettingsError is raised if there is no such page or band.
     """
     pages, images = _list_images(stream)
     if not images[0].is_image and (begin := find_full_page(stream)):
