@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from io import IOBase
 from os import PathLike
 from typing import Any, Unpack, cast
@@ -24,9 +25,9 @@ from segment.loader.label_files import StoredLabels, read_label_file
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_shares import assign_shares
 from segment.pipeline.class_table import ClassRow, convert_means_to_rgb, tabulate_classes
-from segment.pipeline.measured_views import MeasuredViews
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.preparation import load_source, read_image
+from segment.pipeline.result_views import ResultViews
 from segment.pipeline.result_warnings import warn_of_absent_classes, warn_of_kept_coordinates
 from segment.pipeline.sources import Source
 from segment.preprocessor.preprocessor import clip_floats
@@ -44,7 +45,7 @@ Table = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RelabeledImage(MeasuredViews, EqualByValue):
+class RelabeledImage(ResultViews, EqualByValue):
     """A label image whose classes were merged, named, ordered or recolored.
 
     Attributes
@@ -114,7 +115,8 @@ class RelabeledImage(MeasuredViews, EqualByValue):
             return super().panel()
         return cast(Picture, load_output("pictures.panels").draw_labels(self.label_image, self.legend()))
 
-    def _measure(self) -> tuple[Table, Table]:
+    @cached_property
+    def _tables(self) -> tuple[Table, Table]:
         tables = load_output("result_tables").measure_label_image(self, {})
         if self.has_image:
             return cast("tuple[Table, Table]", tables)

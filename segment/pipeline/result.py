@@ -22,9 +22,9 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.pipeline.class_shares import assign_shares
 from segment.pipeline.class_table import ClassRow
-from segment.pipeline.measured_views import MeasuredViews
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.provenance import Provenance
+from segment.pipeline.result_views import ResultViews
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.class_mixture import ClassMixture, choose_chunk_pixels, compute_entropy
 from segment.segmenter.class_model.class_model import ClassModel
@@ -42,7 +42,7 @@ MAX_MAP_VALUES = 2**24  # of the maps of posteriors that are computed together w
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Segmentation(MeasuredViews, EqualByValue):
+class Segmentation(ResultViews, EqualByValue):
     """A segmented image.
 
     Two results are equal if their images, settings, classes and labels are; how long they took does not count. A result
@@ -352,5 +352,6 @@ class Segmentation(MeasuredViews, EqualByValue):
     def _colors(self) -> Picture:
         return cast(Picture, load_output("result_pictures").choose_class_colors(self))
 
-    def _measure(self) -> tuple[Table, Table]:
+    @cached_property
+    def _tables(self) -> tuple[Table, Table]:
         return cast("tuple[Table, Table]", load_output("result_tables").measure_result(self))

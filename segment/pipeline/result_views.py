@@ -8,9 +8,12 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from functools import cached_property
 from operator import index
 from os import PathLike
 from pathlib import Path
+from threading import RLock
 from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
@@ -25,6 +28,7 @@ __all__ = ["ClassMasks", "LabelViews", "ResultViews", "list_shares"]
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+Table = dict[str, NDArray[Any]]
 
 MAX_NAMES = 6  # that a representation of one line lists
 
@@ -136,7 +140,7 @@ class LabelViews:
             raise SettingsError(f"class: a name, or a number from 1 to {len(names)}; got {which!r}.")
         return label
 
-    def region_table(self) -> dict[str, NDArray[Any]]:
+    def region_table(self) -> Table:
         """Measure each connected region."""
         raise NotImplementedError
 
@@ -221,8 +225,62 @@ class ResultViews(LabelViews):
         """Number of classes; less than was asked for where the image has fewer distinct colors."""
         return len(self.names)
 
-    def class_table(self) -> dict[str, NDArray[Any]]:
-        """Measure each class."""
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickle has neither the lock nor the cached values, which are computed again where they are needed.
+        return {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]  # a dataclass
+
+    @property
+    def _lock(self) -> Any:
+        """The lock of this result: files are made in threads, and several may ask for one cached value at once."""
+        # setdefault is atomic, and no field of the result that is compared or pickled.
+        return self.__dict__.setdefault("_own_lock", RLock())
+
+    def shapes(self) -> Any:
+        """Trace the outlines of the classes, for :mod:`segment.output.shapes`; done once.
+
+        Returns
+        -------
+        Shapes
+        """
+        with self._lock:
+            return self._shapes
+
+    def class_table(self) -> Table:
+        """Measure each class; done once, together with :meth:`region_table`.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Columns of :mod:`segment.output.measurements`, a value for every class. A result with posteriors has
+            ``posterior`` too, the mean probability of the pixels' own class, and ``uncertainty`` in bits.
+        """
+        with self._lock:
+            return self._tables[0]
+
+    def region_table(self) -> Table:
+        """Measure each connected region; done once, together with :meth:`class_table`.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Columns as in :meth:`class_table`, with a value for every region.
+
+        Raises
+        ------
+        ImageError
+            If there are more regions than a table may have rows.
+        """
+        with self._lock:
+            table = self._tables[1]
+        return cast("Table", load_output("result_tables").require_regions(table, self.label_image, self.image))
+
+    @cached_property
+    def _shapes(self) -> Any:
+        return load_output("shapes").trace_classes(self.label_image)
+
+    @cached_property
+    def _tables(self) -> tuple[Table, Table]:
+        """The tables of the classes and of the connected regions."""
         raise NotImplementedError
 
     def to_pandas(self, table: Literal["classes", "regions"] = "classes") -> Any:
@@ -320,17 +378,7 @@ class ResultViews(LabelViews):
 
 
 def list_shares(names: Sequence[str], classes: Sequence[ClassRow]) -> str:
-    """List the names of the first classes with their shares in one line.
-
-    Parameters
-    ----------
-    names : sequence of str
-    classes : sequence of ClassRow
-
-    Returns
-    -------
-    str
-    """
+    """List the names of the first classes with their shares in one line."""
     # A class that does not count has no share.
     shares = [
         name if math.isnan(row.share) else f"{name} {100 * row.share:.1f} %"

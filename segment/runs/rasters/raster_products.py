@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from segment.core.image import Image
 from segment.output.measurements import measure_classes, measure_regions
 from segment.output.products import encode_product
 from segment.output.result_tables import add_expected_shares
-from segment.pipeline.measured_views import MeasuredViews
+from segment.pipeline.result_views import ResultViews
 from segment.runs.rasters.gdal_files import configure_rasterio, open_file
 from segment.runs.rasters.raster_opening import Paths, open_raster
 from segment.runs.rasters.raster_result import RasterSegmentation
@@ -33,7 +34,7 @@ _NEED_LABELS = ("geojson", "svg", "coco")
 MAX_LABELED_PIXELS = 500_000_000  # of a raster of which the labels are in memory and their regions: some 8 bytes each
 
 
-class RasterView(MeasuredViews):
+class RasterView(ResultViews):
     """A raster, or a small copy of it, and its labels in memory.
 
     Parameters
@@ -69,7 +70,8 @@ class RasterView(MeasuredViews):
         """Number of classes."""
         return len(self._names)
 
-    def _measure(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    @cached_property
+    def _tables(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         arguments = (self.label_image, self.image, self._names)
         classes, regions = measure_classes(*arguments, maps={}), measure_regions(*arguments, maps={})
         if self.image.interest is not None:
