@@ -16,14 +16,7 @@ __all__ = ["format_document"]
 
 
 def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
-    """Write a run as one JSON document, for scripts.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        One for each image.
-    config : SegmentConfig
-    """
+    """Write a run as one JSON document, for scripts."""
     images = [
         {
             "input": str(outcome.job.source),

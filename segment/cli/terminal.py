@@ -63,14 +63,7 @@ class Status:
         self.clear()
 
     def show(self, stage: str, source: Path | None = None) -> None:
-        """Show the stage of the run, or of one of its images.
-
-        Parameters
-        ----------
-        stage : str
-        source : Path, optional
-            The image.
-        """
+        """Show the stage of the run, or of one of its images."""
         # Not before the first error: what cannot be read has no classes.
         if self._note and stage != Stage.READ:
             self.clear()
@@ -146,14 +139,7 @@ def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> Non
 def explain_likelihoods(outcomes: Sequence[Outcome]) -> str:
     """Explain, below the tables of methods, a mixture whose log-likelihood is lower than that of another method.
 
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-
-    Returns
-    -------
-    str
-        Two lines; empty where no image needs them.
+    Empty where no image needs it.
 
     Examples
     --------

@@ -38,14 +38,7 @@ def collect_reading(config: SettingValues) -> dict[str, Any]:
 def format_config(config: SettingValues) -> str:
     r"""Write the settings that are not the default, and the number of classes, as TOML.
 
-    Parameters
-    ----------
-    config : SegmentConfig
-
-    Returns
-    -------
-    str
-        A line for each setting. `overwrite` is left out.
+    `overwrite` is left out.
 
     Raises
     ------
@@ -80,15 +73,6 @@ def format_config(config: SettingValues) -> str:
 
 def parse_config(text: str) -> dict[str, Any]:
     r"""Read settings that are written in TOML.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    dict of str to value
-        Checked settings by their usual names.
 
     Raises
     ------

@@ -39,16 +39,6 @@ _FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 def format_area(value: float) -> str:
     """Format an area for people.
 
-    Parameters
-    ----------
-    value : float
-        Any number.
-
-    Returns
-    -------
-    str
-        As of :func:`format_number`, with commas between thousands.
-
     Examples
     --------
     >>> format_area(115017.2), format_area(0.0123456)
@@ -60,15 +50,7 @@ def format_area(value: float) -> str:
 def format_number(value: float) -> str:
     """Format a number for people: four significant digits, or all digits before the point.
 
-    Parameters
-    ----------
-    value : float
-        Any number.
-
-    Returns
-    -------
-    str
-        "-" for NaN.
+    "-" for NaN.
 
     Examples
     --------
@@ -123,13 +105,7 @@ def format_expected_share(share: float, deviation: float) -> str:
 
 
 def drop_nan(value: float) -> float | None:
-    """Replace NaN, which JSON does not know, by None.
-
-    Parameters
-    ----------
-    value : float
-        Any number.
-    """
+    """Replace NaN, which JSON does not know, by None."""
     return None if math.isnan(value) else value
 
 
@@ -171,14 +147,7 @@ def escape_formula(text: str) -> str:
 def format_cell(value: object) -> object:
     """Format a value for the csv module, so that a spreadsheet takes no text for a formula.
 
-    Parameters
-    ----------
-    value : object
-
-    Returns
-    -------
-    object
-        Empty for None and NaN; text made safe by :func:`escape_formula`.
+    Empty for None and NaN; text made safe by :func:`escape_formula`.
     """
     if isinstance(value, str):
         return escape_formula(value)
@@ -224,18 +193,7 @@ def _split_rows(columns: Columns) -> Iterator[Columns]:
 
 
 def to_rows(columns: Columns) -> list[dict[str, Any]]:
-    """Convert a table to a list of rows.
-
-    Parameters
-    ----------
-    columns : mapping of name to ndarray or sequence
-        All of one length.
-
-    Returns
-    -------
-    list of dict of name to value
-        Plain Python values; NaN is None.
-    """
+    """Convert a table to a list of rows."""
     # JSON knows no NaN.
     values = ([None if _is_nan(value) else value for value in _list_values(column)] for column in columns.values())
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
@@ -305,15 +263,7 @@ def iterate_json(document: Mapping[str, Any], **tables: Columns) -> Iterator[str
 def to_json(document: Mapping[str, Any]) -> str:
     """Write a document as JSON.
 
-    Parameters
-    ----------
-    document : mapping
-        Plain values.
-
-    Returns
-    -------
-    str
-        ASCII only, whatever text the document holds.
+    ASCII only, whatever text the document holds.
 
     Raises
     ------

@@ -103,16 +103,7 @@ def segment_image(
 
 
 def make_class_model(found: FittedClasses, spatial: SpatialModel, config: SegmentConfig) -> ClassModel:
-    """Make the model with which the classes of an image can be found in others.
-
-    Parameters
-    ----------
-    found : FittedClasses
-    spatial : SpatialModel
-        Of the preprocessed image.
-    config : SegmentConfig
-        The settings of the fit.
-    """
+    """Make the model with which the classes of an image can be found in others."""
     n_pixels = round(spatial.data.cells.total_weight)
     return ClassModel.from_fit(
         found.classes,

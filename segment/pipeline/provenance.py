@@ -34,10 +34,7 @@ class Provenance:
     def sum_seconds(self, *stages: str) -> float:
         """Add up the seconds of some stages.
 
-        Parameters
-        ----------
-        *stages : Stage
-            A stage that did not occur counts 0.
+        A stage that did not occur counts 0.
 
         Examples
         --------

@@ -161,13 +161,7 @@ class Outcome:
         return "failed" if self.error else "done"
 
     def list_interest(self, *, has_means: bool = True) -> list[dict[str, Any]]:
-        """List the classes in each region of interest, for JSON.
-
-        Parameters
-        ----------
-        has_means : bool
-            List the mean of each channel too.
-        """
+        """List the classes in each region of interest, for JSON."""
         return [
             {
                 "roi": item.roi,

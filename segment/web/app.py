@@ -239,16 +239,7 @@ def _read_model_settings(stored: StoredImage) -> dict[str, Any]:
 
 
 def build_app(api: Api, *, token: str, host: str) -> Starlette:
-    """Build the application.
-
-    Parameters
-    ----------
-    api : Api
-    token : str
-        What requests must have.
-    host : str
-        What the server listens on.
-    """
+    """Build the application."""
 
     async def sweep() -> None:
         """Forget old images now and then."""

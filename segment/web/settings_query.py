@@ -30,15 +30,7 @@ _FLAGS = {"true": True, "1": True, "on": True, "": True, "false": False, "0": Fa
 def describe_settings(start: SegmentConfig) -> dict[str, Any]:
     """Describe every setting and product, for a page that makes its controls of them.
 
-    Parameters
-    ----------
-    start : SegmentConfig
-        What the page begins with.
-
-    Returns
-    -------
-    dict
-        For JSON: ``groups``, ``settings`` and ``products``.
+    For JSON: ``groups``, ``settings`` and ``products``.
     """
     settings = [
         {
@@ -128,16 +120,7 @@ def _names_path(name: str, text: str) -> bool:
 
 
 def make_plain(value: Any) -> Any:
-    """Convert a value of a setting to what JSON can hold.
-
-    Parameters
-    ----------
-    value : object
-
-    Returns
-    -------
-    object
-    """
+    """Convert a value of a setting to what JSON can hold."""
     if isinstance(value, Span):
         return str(value)
     return list(value) if isinstance(value, tuple) else value

@@ -200,14 +200,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 def parse_row(line: bytes) -> Row:
     """Read one line of a manifest or a journal.
 
-    Parameters
-    ----------
-    line : bytes
-
-    Returns
-    -------
-    dict
-        The row; empty if the line is none that this program writes.
+    Empty if the line is none that this program writes.
 
     Examples
     --------
@@ -252,15 +245,7 @@ def _is_class(item: object) -> bool:
 def list_recorded_outputs(folder: Path) -> set[str]:
     """List the results that the manifest of a folder, or the journal of a run that did not end, records.
 
-    Parameters
-    ----------
-    folder : Path
-        Any folder.
-
-    Returns
-    -------
-    set of str
-        Paths of files, which may be gone.
+    Some of the files may be gone.
     """
     return {
         os.path.join(folder, *output["file"].split("/"))  # noqa: PTH118

@@ -76,13 +76,7 @@ class RasterClasses:
 
 
 def fit_raster_classes(run: RasterRun) -> RasterClasses:
-    """Make the first pass over a raster, and fit the classes.
-
-    Parameters
-    ----------
-    run : RasterRun
-        Its raster has a known scale.
-    """
+    """Make the first pass over a raster, and fit the classes."""
     if not choose_spatial_type(run.config).needs_copies:
         return _fit_to_colors(run, _read_small_copy(run.raster, run.config))
     # The working copy has a fixed number of pixels, whatever the size of the raster: it fits into memory.

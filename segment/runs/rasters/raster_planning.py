@@ -47,11 +47,6 @@ def plan_raster_jobs(
 def join_stems(stems: Sequence[str]) -> str:
     """Name the results of several files: what their names have in common, and what is different in each.
 
-    Parameters
-    ----------
-    stems : sequence of str
-        Names of the files, without their suffixes.
-
     Examples
     --------
     >>> join_stems(["S2_B04", "S2_B03", "S2_B02"])

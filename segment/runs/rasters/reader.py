@@ -144,15 +144,7 @@ class Raster:
     def read(self, window: Window) -> Image:
         """Read a window.
 
-        Parameters
-        ----------
-        window : Window
-            The part to read.
-
-        Returns
-        -------
-        Image
-            Its pixels; those without a value are not valid.
+        Pixels without a value are not valid.
 
         Raises
         ------
@@ -182,15 +174,7 @@ class Raster:
     def read_thumbnail(self, max_size: int) -> Image:
         """Read a small copy of the raster, from the file's overviews if it has some.
 
-        Parameters
-        ----------
-        max_size : int, pixels
-            On the longer side.
-
-        Returns
-        -------
-        Image
-            Averaged over areas; with a palette, the nearest pixels.
+        It is averaged over areas; with a palette, the nearest pixels are taken.
         """
         from rasterio.enums import Resampling
 

@@ -86,18 +86,7 @@ class TaskGroup:
         return 2 * max(1, self._n_threads)
 
     def send_shared(self, thing: Any) -> Any:
-        """Send once what many tasks need. Dask makes again what a worker that dies has of it.
-
-        Parameters
-        ----------
-        thing : object
-            Anything that can be pickled.
-
-        Returns
-        -------
-        distributed.Future
-            To be given to :meth:`send` as an argument.
-        """
+        """Send once what many tasks need. Dask makes again what a worker that dies has of it."""
         return self._submit(return_unchanged, thing)
 
     def send(self, function: Any, *arguments: Any, urgent: bool = False) -> Any:
@@ -128,11 +117,6 @@ class TaskGroup:
 
     def wait_for_next(self) -> Any:
         """Wait for the next task that ends, well or not.
-
-        Returns
-        -------
-        distributed.Future
-            The task.
 
         Raises
         ------
@@ -187,16 +171,6 @@ class TaskGroup:
 
     def require_result(self, task: Any) -> Any:
         """Return the result of a task that the whole work depends on.
-
-        Parameters
-        ----------
-        task : distributed.Future
-            A task of this group, which has ended.
-
-        Returns
-        -------
-        Any
-            What its function returned.
 
         Raises
         ------

@@ -90,11 +90,5 @@ class BorderNetwork:
 
 @cache
 def load_border_network() -> BorderNetwork:
-    """Load the network that the package brings.
-
-    Returns
-    -------
-    BorderNetwork
-        The same object each time.
-    """
+    """Load the network that the package brings."""
     return BorderNetwork(load_weights("border_network.npz"))
