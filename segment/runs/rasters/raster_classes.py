@@ -18,8 +18,8 @@ from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
 from segment.mixture.rejection import find_rejection_threshold
 from segment.pipeline.pixel_selection import warn_of_flat_border
+from segment.pipeline.preparation import preprocess
 from segment.pipeline.uneven_light import warn_of_uneven_light
-from segment.preprocessor.preprocessor import clip_floats, to_grayscale
 from segment.preprocessor.working_copy import is_field_fine
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
 from segment.runs.rasters.reader import Raster
@@ -196,9 +196,8 @@ def _count_colors(run: RasterRun) -> ColorSum:
 
 
 def _read_small_copy(raster: Raster, config: SegmentConfig) -> Image:
-    """Read the copy by which the number of classes is chosen."""
-    image = clip_floats(raster.read_thumbnail(MAX_COPY_SIDE))
-    return to_grayscale(image) if config.greyscale else image
+    """Read the copy by which the number of classes is chosen and clean-up judges, preprocessed as the tiles are."""
+    return preprocess(raster.read_thumbnail(MAX_COPY_SIDE), config)
 
 
 def _warn_of_flat_border(raster: Raster, copy: Image) -> tuple[str, ...]:

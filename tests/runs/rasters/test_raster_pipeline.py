@@ -127,6 +127,19 @@ def test_the_noise_filter_reaches_across_tiles(tmp_path: Path, scene: np.ndarray
     np.testing.assert_array_equal(read(found.path), segment.segment_image(source, **settings).label_image)
 
 
+def test_clean_up_and_the_number_of_classes_go_by_what_the_noise_filter_leaves(
+    tmp_path: Path, scene: np.ndarray, rng: np.random.Generator
+) -> None:
+    noisy = np.clip(scene + rng.normal(0, 30, scene.shape), 0, 255).astype(np.uint8)
+    source = write(tmp_path / "a.tif", noisy)
+    for k in (3, "auto"):
+        settings = {"k": k, "spatial": "none", "denoise": "gaussian", "denoise_radius": 0.01}
+        found = segment.segment_raster(source, tmp_path / f"{k}.tif", **settings)
+        in_memory = segment.segment_image(source, **settings)
+        np.testing.assert_array_equal(read(found.path), in_memory.label_image)
+    assert found.choice == in_memory.selection.sentence
+
+
 def test_any_bands_are_features_or_chosen_as_colors(tmp_path: Path, scene: np.ndarray) -> None:
     near_infrared = np.where(np.mgrid[: SIZE[0], : SIZE[1]][1] > 85, 220, 40).astype(np.uint8)
     five = np.dstack([scene, near_infrared, scene[..., :1]])
