@@ -17,6 +17,7 @@ from segment.core.errors import ImageError, SettingsError, printable_path
 from segment.core.process_memory import return_freed_memory
 from segment.core.threads import can_start_threads
 from segment.output.pictures.encoding import encode_picture
+from segment.pipeline.output_loader import load_output
 
 __all__ = ["encode_product", "save_products", "save_sheet"]
 
@@ -210,13 +211,6 @@ def _find_dropped_labels(result: Any) -> list[int]:
     return [find_label(key, result.names) for key in result.config.drop_class]
 
 
-def _encode_coco(result: Any) -> bytes:
-    """Encode the masks of the classes as COCO annotations."""
-    from segment.output.coco import encode_coco
-
-    return encode_coco(result.label_image, result.names, file_name=result.image.file_name).encode()
-
-
 def _encode_labels(result: Any, file: File) -> bytes:
     """Encode the label image in the format of its file."""
     from segment.output.label_formats import encode_label_npz, encode_label_png, encode_label_tiff
@@ -230,37 +224,11 @@ def _encode_labels(result: Any, file: File) -> bytes:
     return encode_label_png(result.label_image, result.colors, names, reading)
 
 
-def _encode_mask(result: Any, file: File) -> bytes:
-    """Encode the mask of a class in white on black."""
-    from segment.output.label_formats import encode_mask_png
-
-    return encode_mask_png(result.mask(file.label))
-
-
-def _encode_mean_colors(result: Any) -> bytes:
-    """Encode the label image with the mean colors of the classes."""
-    from segment.output.label_formats import encode_label_png
-
-    return encode_label_png(_enlarge_small(result.label_image), result.mean_colors)
-
-
-def _encode_cutout(result: Any, file: File) -> bytes:
-    """Encode the pixels of one class."""
-    return _encode_picture(_enlarge_small(result.cutout(file.label)), file)
-
-
 def _enlarge_small(pixels: Any) -> Any:
     """Enlarge a tiny picture as an overlay is: by a whole factor."""
     from segment.output.pictures.scaling import choose_enlargement, enlarge_pixels
 
     return enlarge_pixels(pixels, choose_enlargement(*pixels.shape[:2]))
-
-
-def _encode_contour_map(result: Any) -> bytes:
-    """Encode the ultrametric contour map of a division into regions."""
-    from segment.output.label_formats import encode_share_png
-
-    return encode_share_png(result.contour_map())
 
 
 def _encode_hierarchy(result: Any) -> bytes:
@@ -335,15 +303,19 @@ _ENCODERS: dict[str, Callable[[Any, File], Content]] = {
     "overlay": lambda result, file: _encode_picture(result.overlay(), file),
     "contours": lambda result, file: _encode_picture(result.contours(), file),
     "labels": _encode_labels,
-    "mean": lambda result, _: _encode_mean_colors(result),
+    "mean": lambda result, _: load_output("label_formats").encode_label_png(
+        _enlarge_small(result.label_image), result.mean_colors
+    ),
     "posterior": lambda result, file: _encode_picture(result.posterior_panel(), file),
     "uncertainty": lambda result, file: _encode_picture(result.uncertainty_panel(), file),
     "anomaly": lambda result, file: _encode_picture(result.anomaly_panel(), file),
-    "cutouts": _encode_cutout,
-    "masks": _encode_mask,
+    "cutouts": lambda result, file: _encode_picture(_enlarge_small(result.cutout(file.label)), file),
+    "masks": lambda result, file: load_output("label_formats").encode_mask_png(result.mask(file.label)),
     "geojson": lambda result, _: _encode_geojson(result),
     "svg": lambda result, _: _encode_svg(result),
-    "coco": lambda result, _: _encode_coco(result),
+    "coco": lambda result, _: (
+        load_output("coco").encode_coco(result.label_image, result.names, file_name=result.image.file_name).encode()
+    ),
     "classes": lambda result, _: _encode_table(result.class_table()),
     "regions": lambda result, _: _encode_table(result.region_table()),
     "objects": lambda result, _: _encode_objects(result),
@@ -352,7 +324,7 @@ _ENCODERS: dict[str, Callable[[Any, File], Content]] = {
     "measurements": lambda result, _: _encode_measurements(result),
     "report": lambda result, _: result.report().encode(),
     "hierarchy": lambda result, _: _encode_hierarchy(result),
-    "ucm": lambda result, _: _encode_contour_map(result),
+    "ucm": lambda result, _: load_output("label_formats").encode_share_png(result.contour_map()),
     "model": lambda result, _: result.class_model.to_json().encode(),
     "config": lambda result, _: format_config(result.config).encode(),
     "compared": lambda comparison, file: _encode_picture(comparison.panel(), file),

@@ -194,10 +194,12 @@ def fit_parts(
         _reject_other_features(part.data.space, space, name)
     cells = [part.data.cells for part in parts]
     regions = tuple(regions for part in parts for regions in part.data.regions)
-    # Each region has its place in the field.
+    # Colors that images of few colors share become one cell: counted twice, they would seem enough for more classes
+    # than there are colors. Each region has its place in the field.
+    have_few = len(cells) > 1 and max(map(len, cells)) <= MAX_FEW_CELLS and not regions
     data = FitData(
         space,
-        concatenate(*cells) if regions else _join_cells(cells),
+        sum_cells(cells) if have_few else concatenate(*cells),
         copies=tuple(copy for part in parts for copy in part.data.copies),
         regions=regions,
     )
@@ -214,15 +216,6 @@ def fit_parts(
         training=_describe_training(model, cells, found.log_likelihood, found.warnings + _collect_notes(parts, names)),
     )
     return class_model, found.selection
-
-
-def _join_cells(parts: Sequence[Cells]) -> Cells:
-    """Put the cells of several images together.
-
-    Where images have few colors, those that they share become one cell: counted twice, they would seem enough for more
-    classes than there are colors.
-    """
-    return concatenate(*parts) if len(parts) == 1 or max(map(len, parts)) > MAX_FEW_CELLS else sum_cells(parts)
 
 
 def _reject_other_features(space: FeatureSpace, first: FeatureSpace, name: str) -> None:

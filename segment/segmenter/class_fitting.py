@@ -97,7 +97,7 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
     n = selection.n_components
     weighted = _weight_cells(data, config, selection)
     levels, shrinkage = None, _get_shrinkage(config)
-    if n and _is_shrinkage_open(config, kind):
+    if n and config.shrinkage == "auto" and _is_plain(config) and kind.has_chosen_shrinkage:
         levels = Levels.from_cells(weighted, n, data.space.compute_start_metric(weighted))
         levels, shrinkage = choose_shrinkage(
             levels,
@@ -240,14 +240,6 @@ def _weight_cells(data: FitData, config: SegmentConfig, selection: Selection) ->
 def _get_shrinkage(config: SegmentConfig) -> float:
     """Return the shrinkage asked for, and the default one where it is to be chosen."""
     return DEFAULT_SHRINKAGE if config.shrinkage == "auto" else float(config.shrinkage)
-
-
-def _is_shrinkage_open(config: SegmentConfig, kind: type[SpatialModel]) -> bool:
-    """Say whether the shrinkage is to be chosen.
-
-    It is where it was shown to be chosen well: for Gaussian classes with the random field. Elsewhere it is the default.
-    """
-    return config.shrinkage == "auto" and _is_plain(config) and kind.has_chosen_shrinkage
 
 
 def _is_plain(config: SegmentConfig) -> bool:

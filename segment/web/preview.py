@@ -145,7 +145,9 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     result_key = (_make_key(config, (*_FIT, "Clean-up")), config.palette)
     # Averages of few colors are others: thin lines of a scan of black and white are gray at the size of the screen.
     has_few = find_few_colors(image, config) is not None
-    if not _can_be_sampled(config) or model or size == 0 or has_few:
+    # Regions are found in the whole image.
+    has_regions = config.regions != 0 or choose_spatial_type(config) is RegionClasses
+    if has_regions or model or size == 0 or has_few:
         full = caches.results.get((*result_key, model), lambda: _segment_in_full(source, image, config, model))
         return View(full, image, is_exact=True, is_full=True)
     size = min(max(size, MIN_SIZE), MAX_SIZE)
@@ -162,7 +164,8 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     fits = caches.fits.get(_make_key(any_smoothness, _FIT), lambda: LruCache(MAX_FITS))
     # The choice of the number of classes takes longer than all else, so there is no quick answer for `auto`.
     if quick and fit_key not in fits and config.k != "auto" and choose_spatial_type(config) is PixelField:
-        similar = fits.newest or _fit_colors(prepared, config)
+        # Without the random field and with the default shrinkage a fit takes a third of the time.
+        similar = fits.newest or fit_image_classes(prepared.data, replace(config, spatial="none"))
         near = _label(image, prepared, screen, similar, config, quick=True)
         return View(near, image, is_exact=False, is_full=False)
     found = fits.get(fit_key, lambda: fit_image_classes(prepared.data, config))
@@ -192,11 +195,6 @@ def _make_key(config: SegmentConfig, groups: tuple[str, ...]) -> tuple[Hashable,
     return tuple(getattr(config, setting.name) for setting in list_settings() if setting.group in groups)
 
 
-def _can_be_sampled(config: SegmentConfig) -> bool:
-    """Tell whether labels at the size of the screen are those of the whole image: not where regions are found in it."""
-    return config.regions == 0 and choose_spatial_type(config) is not RegionClasses
-
-
 def _prepare(image: Image, config: SegmentConfig) -> _Prepared:
     """Preprocess an image and extract its features, as :func:`segment.segment_image` does."""
     preprocessed = preprocess(image, config)
@@ -204,11 +202,6 @@ def _prepare(image: Image, config: SegmentConfig) -> _Prepared:
     features = extract_features(copy, config.features)
     data = FitData(features.space, features.cells, (copy,))
     return _Prepared(preprocessed, data, make_working_copy(preprocessed, QUICK_PIXELS))
-
-
-def _fit_colors(prepared: _Prepared, config: SegmentConfig) -> FittedClasses:
-    """Fit classes without the random field and with the default shrinkage: a third of the time of the whole fit."""
-    return fit_image_classes(prepared.data, replace(config, spatial="none"))
 
 
 def _label(

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.hex_colors import format_hex_color
-from segment.mixture.cells import Cells
 from segment.output.density_chart import compute_histogram, take_feature, take_feature_density
 from segment.output.label_formats import encode_label_png
 from segment.output.pictures.encoding import encode_picture
@@ -35,7 +34,8 @@ def describe_view(view: View, size: int) -> dict[str, Any]:
         "height": view.image.height,
         "shown": [labels.shape[1], labels.shape[0]],
         "is_exact": view.is_exact,
-        "is_sampled": not (view.is_full or (view.is_exact and _has_all_pixels(view))),
+        # Labels of small images are not sampled.
+        "is_sampled": not (view.is_full or (view.is_exact and found.label_image.shape == view.image.valid.shape)),
         "k": found.n_classes,
         "channels": list(view.image.band_names),
         "warnings": list(found.warnings),
@@ -54,11 +54,6 @@ def _fit_labels(view: View, size: int) -> NDArray[np.integer[Any]]:
     columns = (np.arange(width) * 2 + 1) * labels.shape[1] // (2 * width)
     sampled: NDArray[np.integer[Any]] = labels[rows][:, columns]
     return sampled
-
-
-def _has_all_pixels(view: View) -> bool:
-    """Tell whether each pixel of the image has its label: labels of small images are not sampled."""
-    return view.result.label_image.shape == view.image.valid.shape
 
 
 def _encode_labels(labels: NDArray[np.integer[Any]], n: int) -> bytes:
@@ -113,8 +108,11 @@ def _describe_histograms(found: Segmentation) -> list[dict[str, Any]]:
     cells, model = found.spatial.data.cells, found.model
     if not found.n_classes or not len(cells):
         return []
+    features = range(cells.n_features)
     # The cells are kept beside their histograms, so that no others get their id.
-    _, histograms = _HISTOGRAMS.get(id(cells), lambda: (cells, _count_features(cells)))
+    _, histograms = _HISTOGRAMS.get(
+        id(cells), lambda: (cells, [compute_histogram(take_feature(cells, number)) for number in features])
+    )
     charts = []
     for number, (name, (heights, edges)) in enumerate(zip(found.space.feature_names, histograms, strict=True)):
         x = np.linspace(edges[0], edges[-1], _N_CURVE)
@@ -131,11 +129,6 @@ def _describe_histograms(found: Segmentation) -> list[dict[str, Any]]:
             }
         )
     return charts
-
-
-def _count_features(cells: Cells) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Compute the histogram of each feature: heights and edges of the bins."""
-    return [compute_histogram(take_feature(cells, number)) for number in range(cells.n_features)]
 
 
 def _round_values(values: NDArray[np.float64]) -> list[float]:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image as PilImage
@@ -131,19 +130,6 @@ def test_number_of_threads_does_not_change_the_files(image_folder: Path, landsca
         assert done.returncode == 0
     assert hash_tree(Path("by1")) == hash_tree(Path("by2"))
     assert len(np.unique(read_labels("by1/p_labels.png"))) == 5
-
-
-def test_opencv_threads_do_not_change_the_files(run_program: Program) -> None:
-    write_photograph("p.png")
-    before = cv2.getNumThreads()
-    try:
-        for threads in (1, 2):
-            cv2.setNumThreads(threads)
-            arguments = ("-k", "5", "--denoise", "median", "-o", f"by{threads}")
-            assert run_program("run", "p.png", *arguments).code == 0
-    finally:
-        cv2.setNumThreads(before)
-    assert hash_tree(Path("by1")) == hash_tree(Path("by2"))
 
 
 def make_flat(*shape: int) -> np.ndarray:

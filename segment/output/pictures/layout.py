@@ -116,7 +116,8 @@ def draw_sheet(
     top = margin + (line if heading else 0)
     bottom = top + -(-len(pictures) // columns) * row_step
     # The longest entry fits, however small the pictures are.
-    widest = _measure_entry(entries, text) + _TEXT_GAP * enlarged
+    words_width = max([3 * text, *(_measure_text(words, text) for words, _ in entries)])
+    widest = text + _TEXT_GAP * enlarged + words_width
     width = max(width, widest + 2 * margin)
     entry_step = widest + _ENTRY_GAP * enlarged
     per_row = max(1, (width - 2 * margin + _ENTRY_GAP * enlarged) // entry_step)
@@ -180,11 +181,6 @@ def _copy_pixels(sheet: PillowImage) -> Picture:
 def _choose_text_height(width: int) -> int:
     """Choose the height of letters, in pixels, for a sheet of a width."""
     return min(max(width // _WIDTH_PER_TEXT, _MIN_TEXT), _MAX_TEXT)
-
-
-def _measure_entry(entries: Legend, text: int) -> int:
-    """Measure the widest entry of a legend in pixels: a square and its text, without the gap between."""
-    return max([3 * text, *(_measure_text(words, text) for words, _ in entries)]) + text
 
 
 def _measure_text(words: str, text: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from operator import call
 from typing import Any, Generic, TypeVar
 
 from segment.runs.workers.dask_client import Cluster
@@ -89,7 +90,8 @@ class DaskWorkers(Generic[Task, Result]):
             numbers = {}
             for number, task in tasks:
                 self.in_progress[number] = task
-                numbers[group.send(_call, function, self._prepare_retry(task))] = number
+                # Dask has put the function in the place of its future where it is called.
+                numbers[group.send(call, function, self._prepare_retry(task))] = number
                 # No further task is read before there is room, so a folder of any size needs little memory.
                 while group.is_full:
                     ended = group.wait_for_next()
@@ -97,11 +99,6 @@ class DaskWorkers(Generic[Task, Result]):
             while group:
                 ended = group.wait_for_next()
                 yield numbers.pop(ended), group.get_result(ended)
-
-
-def _call(function: Callable[[Task], Result], task: Task) -> Result:
-    """Apply a function, which Dask has put in the place of its future, to a task."""
-    return function(task)
 
 
 Workers = ProcessWorkers[Any, Any] | DaskWorkers[Any, Any]

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
@@ -165,7 +164,8 @@ def segment_raster(
         run = _find_scale(RasterRun(raster, config, tile or _choose_tile(raster, config), workers, on_stage))
         classes = fit_raster_classes(run)
         _check_any_pixel(run, classes)
-        colors = _pick_colors(config, classes)
+        means = classes.space.convert_to_rgb(classes.fitted.classes.compute_means())
+        colors = choose_palette_colors(config, classes.fitted.names, means)
         absent = warn_of_absent_classes(config, classes.fitted.names)
         classes = replace(classes, notes=classes.notes + absent)
         tiles: list[LabeledTile] = []
@@ -246,9 +246,3 @@ def _check_settings(raster: Raster, path: Path, config: SegmentConfig) -> None:
         )
     if not config.overwrite:
         refuse_existing(path)
-
-
-def _pick_colors(config: SegmentConfig, classes: RasterClasses) -> NDArray[np.uint8]:
-    """Pick the colors of the palette."""
-    means = classes.space.convert_to_rgb(classes.fitted.classes.compute_means())
-    return choose_palette_colors(config, classes.fitted.names, means)

@@ -115,7 +115,8 @@ def apply_value_scale(image: Image, scale: ValueScale) -> Image:
         return image
     # Two images of one camera have one scale; an image whose white is stored in the file keeps its own.
     if own.is_guess and own.has_unit_of(scale):
-        share = _measure_share_outside(image, black, white)
+        values = image.pixels[image.valid]
+        share = float(np.count_nonzero((values < black) | (values > white)) / max(1, values.size))
         is_near = image.white - image.black < _MAX_RANGE_FACTOR * (white - black)
         is_unit = "float32" in (own.dtype, scale.dtype) and (is_near or share <= _MAX_FLOAT_SHARE_OUTSIDE)
         if share <= _MAX_SHARE_OUTSIDE or is_unit:
@@ -128,9 +129,3 @@ def apply_value_scale(image: Image, scale: ValueScale) -> Image:
             return replace(image, black=black, white=white, notes=(*notes, note))
     note = f"its values from {image.black:g} to {image.white:g} stand for the model's {black:g} to {white:g}"
     return replace(image, notes=(*image.notes, note))
-
-
-def _measure_share_outside(image: Image, black: float, white: float) -> float:
-    """Measure the share of the valid pixel values that lie beyond black and white."""
-    values = image.pixels[image.valid]
-    return float(np.count_nonzero((values < black) | (values > white)) / max(1, values.size))

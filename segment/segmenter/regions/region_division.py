@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segment.postprocessor.connected_regions import mark_largest, number_regions
 from segment.segmenter.regions.agglomeration import merge_regions
-from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency
+from segment.segmenter.regions.region_adjacency import find_adjacency
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 
 __all__ = ["divide_regions"]
@@ -94,7 +94,10 @@ def _merge_pieces(pieces: Labels, region: Ids) -> tuple[Ids, Ids]:
     areas = np.bincount(pieces.ravel(), minlength=n + 1)[1:, None].astype(np.float64)
     adjacency = find_adjacency(np.subtract(pieces, 1, dtype=np.intp), n, [])
     pairs = adjacency.pairs[region[adjacency.pairs[:, 0]] == region[adjacency.pairs[:, 1]]]
-    merges, _ = merge_regions(adjacency.select_pairs(pairs), areas, _sum_areas)
+    # The cost of a merge is the area of the region that it makes.
+    merges, _ = merge_regions(
+        adjacency.select_pairs(pairs), areas, lambda now, areas: np.asarray(areas[now.pairs, 0].sum(axis=1))
+    )
     node = np.empty(int(region.max()) + 1, dtype=np.intp)
     node[region] = np.arange(n)
     # The pieces of a region are connected, so its last merge, if it has any, is all of it.
@@ -103,8 +106,3 @@ def _merge_pieces(pieces: Labels, region: Ids) -> tuple[Ids, Ids]:
         regions.append(regions[one])
         node[regions[one]] = i
     return merges, node
-
-
-def _sum_areas(adjacency: Adjacency, areas: Floats) -> Floats:
-    """Compute the area of the region that each merge would make."""
-    return np.asarray(areas[adjacency.pairs, 0].sum(axis=1))
