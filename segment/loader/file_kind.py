@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ __all__ = [
     "READABLE_FORMATS",
     "FileKind",
     "describe_content",
-    "identify_bytes",
     "identify_file",
     "identify_stream",
 ]
@@ -168,33 +166,6 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1"}
 
 
-def identify_bytes(head: bytes) -> FileKind | None:
-    r"""Tell the kind of an image file by its first bytes.
-
-    Parameters
-    ----------
-    head : bytes
-        The first `HEAD_BYTES` bytes, or all if there are fewer. Whether a TIFF is a camera RAW (DNG, CR2, NEF, ARW) is
-        found as far as its tags lie in them; `identify_file` reads them wherever they lie.
-
-    Returns
-    -------
-    FileKind or None
-        None if this is no image that is known here.
-
-    Examples
-    --------
-    >>> identify_bytes(b"\x89PNG\r\n\x1a\n").name
-    'PNG'
-    >>> kind = identify_bytes(b"8BPS\0\1")
-    >>> kind.is_readable, kind.remedy
-    (False, 'Save it as PNG or TIFF.')
-    >>> identify_bytes(b"%PDF-1.7") is None
-    True
-    """
-    return identify_stream(io.BytesIO(head))
-
-
 def identify_file(path: Path) -> FileKind | None:
     """Tell the kind of an image file by its content.
 
@@ -216,7 +187,7 @@ def identify_file(path: Path) -> FileKind | None:
 
 
 def identify_stream(stream: BinaryIO) -> FileKind | None:
-    """Tell the kind of an image file that is open.
+    r"""Tell the kind of an image file that is open.
 
     Parameters
     ----------
@@ -227,6 +198,15 @@ def identify_stream(stream: BinaryIO) -> FileKind | None:
     -------
     FileKind or None
         None if this is no image that is known here.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> identify_stream(BytesIO(b"\x89PNG\r\n\x1a\n")).name
+    'PNG'
+    >>> kind = identify_stream(BytesIO(b"8BPS\0\1"))
+    >>> kind.is_readable, kind.remedy
+    (False, 'Save it as PNG or TIFF.')
     """
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
@@ -254,7 +234,8 @@ def describe_content(stream: BinaryIO) -> tuple[str, str]:
 
     Examples
     --------
-    >>> describe_content(io.BytesIO(b"%PDF-1.7"))
+    >>> from io import BytesIO
+    >>> describe_content(BytesIO(b"%PDF-1.7"))
     ('a PDF document', 'Save a page of it as PNG.')
     >>> describe_content(io.BytesIO(b"hello"))
     ('a file that begins with hello', 'Convert it.')

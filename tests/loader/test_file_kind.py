@@ -11,7 +11,7 @@ from camera_files import encode_dng, encode_nef
 from encoded_images import RGB, encode_with_pillow
 
 from segment.core.errors import DependencyError, ImageError
-from segment.loader.file_kind import describe_content, identify_bytes, identify_file, identify_stream
+from segment.loader.file_kind import describe_content, identify_file, identify_stream
 from segment.loader.loader import load_image, load_stream
 from segment.loader.read_options import ReadOptions
 
@@ -40,12 +40,12 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
     ],
 )
 def test_first_bytes_tell_the_kind(head, name):
-    assert identify_bytes(head).name == name
+    assert identify_stream(io.BytesIO(head)).name == name
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "DIB", "JPEG2000"])
 def test_encoded_files_are_readable(kind):
-    found = identify_bytes(encode_with_pillow(RGB, kind)[:512])
+    found = identify_stream(io.BytesIO(encode_with_pillow(RGB, kind)[:512]))
     assert found.is_readable
     assert found.obstacle == found.remedy == ""
 
@@ -63,7 +63,7 @@ def test_encoded_files_are_readable(kind):
     ],
 )
 def test_texts_and_films_are_no_images(head):
-    assert identify_bytes(head) is None
+    assert identify_stream(io.BytesIO(head)) is None
 
 
 def test_tiff_of_a_camera_is_told_from_others(tmp_path):
@@ -135,5 +135,5 @@ def test_name_of_a_file_does_not_matter(write_file):
     ],
 )
 def test_what_is_no_image_is_named_with_its_remedy(head, words):
-    assert identify_bytes(head) is None
+    assert identify_stream(io.BytesIO(head)) is None
     assert words in ". ".join(describe_content(io.BytesIO(head)))
