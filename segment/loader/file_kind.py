@@ -237,7 +237,7 @@ def describe_content(stream: BinaryIO) -> tuple[str, str]:
     >>> from io import BytesIO
     >>> describe_content(BytesIO(b"%PDF-1.7"))
     ('a PDF document', 'Save a page of it as PNG.')
-    >>> describe_content(io.BytesIO(b"hello"))
+    >>> describe_content(BytesIO(b"hello"))
     ('a file that begins with hello', 'Convert it.')
     """
     stream.seek(0)
