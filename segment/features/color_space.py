@@ -10,6 +10,7 @@ order.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,8 +199,9 @@ class FeatureSpace:
 
         Lightness and the plane of chroma are each divided by their standard deviation, so that differences of hue count
         as much as the usually larger differences of lightness. RGB is mapped to luma and two color differences (ITU-R
-        BT.601) for this. Other bands are each divided by their standard deviation. No standard deviation is taken as
-        less than 1, about the size of a quantization step: the chroma of a nearly gray image is not blown up.
+        BT.601) for this. None of the two is taken as less than 1, a quantization step of 8 bits: the chroma of a nearly
+        gray image is not blown up. Other bands are each divided by their standard deviation, or by that of rounding to
+        whole channel values if it is larger.
 
         Parameters
         ----------
@@ -215,7 +217,9 @@ class FeatureSpace:
         if d == 1:
             return np.eye(1)
         if d != 3:
-            return np.diag(1 / np.maximum(1.0, np.sqrt(np.diagonal(cells.center_and_covariance[1]))))
+            # Bands may have other units, as temperatures and reflectances have.
+            rounding = 255 / (self.white - self.black) / math.sqrt(12)
+            return np.diag(1 / np.maximum(rounding, np.sqrt(np.diagonal(cells.center_and_covariance[1]))))
         # The two chroma axes share one scale, from the sum of their variances, so that all hues are treated alike.
         axes = _OPPONENT.T if self.name == "rgb" else np.eye(3)
         light = 2 if self.name == "hsv" else 0

@@ -133,6 +133,14 @@ def test_the_start_metric_scales_lightness_and_chroma_to_the_same_variance(rng: 
         assert variances.sum() - variances[light] == pytest.approx(1, rel=0.05)
 
 
+def test_bands_of_any_unit_count_alike_in_the_start_metric(rng: np.random.Generator) -> None:
+    space = FeatureSpace("rgb", 4, 0.0, 65535.0)
+    spreads = np.array([5, 200, 10000, 0])
+    cells = space.make_cells(np.rint(30000 + spreads * rng.standard_normal((900, 4))).astype(np.int64))
+    scaled = cells.means @ space.compute_start_metric(cells)
+    np.testing.assert_allclose(scaled.std(axis=0), [1, 1, 1, 0], atol=0.01)
+
+
 def test_seed_colors_need_a_gray_or_rgb_image() -> None:
     with pytest.raises(SettingsError, match="only for gray or RGB; got 5 bands"):
         FeatureSpace("rgb", 5, 0.0, 255.0).convert_rgb(np.zeros((1, 3), dtype=np.uint8))

@@ -35,6 +35,18 @@ def test_every_band_counts(n: int, dtype: type) -> None:
     assert any(f"{n} bands" in warning for warning in result.warnings)
 
 
+@pytest.mark.parametrize("unit", [1, 0.01, 1e4])
+def test_bands_of_other_units_tell_classes_apart(unit: float, rng: np.random.Generator) -> None:
+    truth = np.kron(rng.permutation(64).reshape(8, 8) % 4, np.ones((16, 16), dtype=int))
+    temperature = 290 + 5 * (truth % 2) + rng.standard_normal(truth.shape)
+    reflectance = 0.1 + 0.3 * (truth // 2) + 0.05 * rng.standard_normal(truth.shape)
+    noise = rng.standard_normal((*truth.shape, 2))
+    bands = np.dstack([temperature, unit * reflectance, noise]).astype(np.float32)
+    labels = segment.segment_image(bands, k=4).label_image
+    counts = np.array([np.bincount(truth[labels == number], minlength=4) for number in range(1, 5)])
+    assert counts.max(axis=1).sum() > 0.99 * truth.size
+
+
 @pytest.mark.parametrize(("n", "palette"), [(2, "mean"), (4, "category"), (5, "mean")])
 def test_every_product_of_bands_is_made(tmp_path: Path, n: int, palette: str) -> None:
     tifffile.imwrite(tmp_path / "a.tif", make_bands(n), photometric="minisblack", planarconfig="contig", metadata=None)

@@ -30,6 +30,7 @@ from segment.segmenter.field.few_classes import FewField, carry_posteriors
 from segment.segmenter.field.mean_field import normalize, solve_mean_field
 from segment.segmenter.field.random_field import RandomField, split_rows
 from segment.segmenter.field.smoothed_start import (
+    Smoothing,
     compute_mean_field_likelihood,
     draw_pixels,
     find_clusters,
@@ -193,7 +194,7 @@ class FieldEM:
         )
 
     def make_smoothed_start(
-        self, classes: ClassMixture, prior: Prior, sigma: float
+        self, classes: ClassMixture, prior: Prior, smoothing: Smoothing
     ) -> tuple[ClassMixture, Prior, NDArray[np.intp]]:
         """Make classes of the clusters of smoothed copies.
 
@@ -202,8 +203,8 @@ class FieldEM:
         classes : ClassMixture
             The number of classes k, the covariance type, noise and tails are those of this mixture.
         prior : Prior
-        sigma : float, pixels
-            Standard deviation of the Gaussian that smooths the copies.
+        smoothing : Smoothing
+            How the copies are smoothed.
 
         Returns
         -------
@@ -216,8 +217,8 @@ class FieldEM:
         cells, k, kind = concatenate(*self._cells), classes.n_classes, classes.model.covariance_type
         pairs = zip(self._features, self._copies, strict=True)
         features = (means.T.reshape(-1, *copy.valid.shape) for means, copy in pairs)
-        smoothed = make_smoothed_cells(features, self._copies, sigma)
-        shrinkage = max(MIN_SHRINKAGE, prior.strength * k / len(cells))
+        smoothed = make_smoothed_cells(features, self._copies, smoothing.smooth)
+        shrinkage = min(smoothing.max_shrinkage, max(MIN_SHRINKAGE, prior.strength * k / len(cells)))
         labels = find_clusters(smoothed, self._space, k, shrinkage=shrinkage, covariance_type=kind)
         sample = draw_pixels(len(cells))
         chosen, chosen_labels = cells[sample], labels[None, sample]
@@ -230,6 +231,11 @@ class FieldEM:
         # Noise and tails stay as they were.
         model = replace(classes.model, weights=start.weights, means=start.means, covariances=start.covariances)
         return ClassMixture(model, classes.groups), prior, labels
+
+    @property
+    def n_pixels(self) -> int:
+        """Number of valid pixels of all copies."""
+        return sum(map(len, self._cells))
 
     def compute_likelihood(self, groups: NDArray[np.intp], model: MixtureModel) -> float:
         """Compute the mean-field likelihood of the valid pixels with the posteriors that the last fit ended with.

@@ -19,7 +19,7 @@ from segment.segmenter.field.few_classes import MIN_CLASSES, has_few_classes
 from segment.segmenter.field.field_em import FieldEM
 from segment.segmenter.field.noise_level import MIN_NOISE_SHARE, measure_noise_share, shrink_to_squares
 from segment.segmenter.field.shared_noise import FITTED_NOISE, find_noise_width, measure_spread
-from segment.segmenter.field.smoothed_start import SMOOTHING_SIGMAS
+from segment.segmenter.field.smoothed_start import STARTS
 
 __all__ = ["fit_with_field", "shrink_noisy_copy"]
 
@@ -116,10 +116,10 @@ def _fit_with_restarts(em: FieldEM, classes: ClassMixture, prior: Prior) -> Mixt
     if em.has_separate_colors(best):
         return best
     best_likelihood = em.compute_likelihood(classes.groups, best)
-    for sigma in SMOOTHING_SIGMAS:
-        model = em.fit(*em.make_smoothed_start(classes, prior, sigma))
+    for smoothing in STARTS:
+        model = em.fit(*em.make_smoothed_start(classes, prior, smoothing))
         likelihood = em.compute_likelihood(classes.groups, model)
-        if likelihood > best_likelihood:
+        if likelihood > best_likelihood + smoothing.min_gain * em.n_pixels:
             best, best_likelihood = model, likelihood
     return best
 

@@ -58,6 +58,22 @@ def test_classes_that_noise_hides_in_the_colors_are_found_anew(rng: np.random.Ge
     np.testing.assert_allclose(anew.weights, 0.25, atol=0.03)
 
 
+@pytest.mark.parametrize(
+    ("means", "deviations", "seed"),
+    [([1, 2, 4, 8], np.array([1, 2, 4, 8]) / np.sqrt(20), 0), ([100, 100], [5, 40], 1)],
+    ids=["speckle of 20 looks", "the same mean"],
+)
+def test_classes_whose_noise_differs_are_found(means: list[float], deviations: list[float], seed: int) -> None:
+    k, rng = len(means), np.random.default_rng(seed)
+    order = gaussian_filter(rng.standard_normal((128, 128)), 8)
+    truth = rng.permutation(k)[np.searchsorted(np.quantile(order, np.arange(1, k) / k), order)]
+    picture = np.array(means)[truth] + np.array(deviations)[truth] * rng.standard_normal(truth.shape)
+    labels = segment_image(picture.astype(np.float32), k=k).label_image
+    counts = np.array([np.bincount(truth[labels == number], minlength=k) for number in range(1, k + 1)])
+    assert sorted(counts.argmax(axis=1)) == list(range(k))
+    assert counts.max(axis=1).sum() > 0.95 * truth.size
+
+
 def test_images_without_noise_are_not_fitted_anew() -> None:
     ramp = np.add.outer(np.arange(60), np.arange(80)).astype(np.uint8)
     features = extract_features(Image.from_array(ramp), "rgb")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from segment import Image
@@ -11,6 +13,7 @@ from segment.segmenter.field.random_field import RandomField
 from segment.segmenter.field.smoothed_start import (
     compute_mean_field_likelihood,
     draw_pixels,
+    filter_by_median,
     find_clusters,
     make_smoothed_cells,
     smooth_likelihoods,
@@ -23,7 +26,7 @@ def test_clusters_of_a_smoothed_copy_are_the_classes_that_noise_hides(rng: np.ra
     values = 40.0 * truth + rng.normal(0, 40, truth.shape)
     space = FeatureSpace("rgb", n_channels=1, black=0, white=255)
     copy = Image.from_array(np.zeros(truth.shape, dtype=np.uint8))
-    cells = make_smoothed_cells([values[None]], [copy], sigma=2.0)
+    cells = make_smoothed_cells([values[None]], [copy], partial(smooth_planes, sigma=2.0))
     labels = find_clusters(cells, space, 4, shrinkage=1.0, covariance_type="full").reshape(truth.shape)
     inside = np.arange(160) % 40 // 4
     inside = (inside > 0) & (inside < 9)
@@ -36,6 +39,17 @@ def test_a_filter_takes_the_mean_of_valid_pixels_only(rng: np.random.Generator) 
     valid = rng.random((30, 40)) < 0.5
     planes = np.where(valid, np.float32(3), np.float32(1000))[None]
     np.testing.assert_allclose(smooth_planes(planes, valid, 2.0)[0][valid], 3, rtol=1e-5)
+
+
+def test_a_median_keeps_borders_and_leaves_invalid_pixels_out(rng: np.random.Generator) -> None:
+    halves = np.where(np.arange(40) < 20, np.float32(3), np.float32(9)) * np.ones((30, 1), dtype=np.float32)
+    hot = np.zeros(halves.shape, dtype=bool)
+    hot[3:-3:4, 3:-3:3] = True
+    planes = np.where(hot, np.float32(1000), halves)[None]
+    np.testing.assert_array_equal(filter_by_median(planes, np.ones_like(hot))[0], halves)
+    apart = np.abs(np.arange(40) - 19.5) > 3  # beside the border, an invalid pixel has the mean of both sides
+    found = filter_by_median(np.where(hot, planes * rng.random(hot.shape, np.float32), planes), ~hot)[0]
+    np.testing.assert_allclose(found[:, apart], halves[:, apart], rtol=1e-5)
 
 
 def test_first_posteriors_follow_the_neighborhood_and_not_the_pixel() -> None:
