@@ -273,8 +273,7 @@ def segment_rasters(
     classes are those that 'segment run' would find if the whole raster were in memory. Needs an extra:
     pip install 'gmm-segment[geo]'.
     """
-    from segment.runs.rasters.raster_job import segment_raster_job
-    from segment.runs.rasters.raster_planning import plan_raster_jobs
+    from segment.runs.rasters.raster_job import plan_raster_jobs, segment_raster_job
 
     config = make_config("raster", options)
     jobs = plan_raster_jobs(inputs, output, config, list_selection_paths(config))

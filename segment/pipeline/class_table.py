@@ -21,6 +21,7 @@ __all__ = [
     "convert_means_to_rgb",
     "measure_pixel_area",
     "set_expected_shares",
+    "sum_rows",
     "tabulate_classes",
 ]
 
@@ -133,6 +134,29 @@ def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: 
     return tuple(
         replace(row, area=float(area), unit=f"{image.grid.unit}2") for row, area in zip(rows, areas, strict=True)
     )
+
+
+def sum_rows(rows: Sequence[ClassRow]) -> ClassRow:
+    """Add the areas of one class in several tables, and weight its means by them; all else is that of the first row.
+
+    Examples
+    --------
+    >>> row = sum_rows([ClassRow(1, 30, 1.0, (10.0,)), ClassRow(1, 10, 1.0, (50.0,)), ClassRow(1, 0, 0.0, ())])
+    >>> row.pixels, row.mean
+    (40, (20.0,))
+    """
+    total = sum(row.pixels for row in rows)
+    areas = [row.area for row in rows if row.area is not None]
+    # A table without the class has no mean of it.
+    filled = [row for row in rows if row.pixels]
+    # With --greyscale, gray pages may stand beside color ones, which keep their colors in tables.
+    n_channels = max((len(row.mean) for row in filled), default=0)
+    means = [row.mean * n_channels if len(row.mean) == 1 else row.mean for row in filled]
+    mean = tuple(
+        sum(row.pixels * value for row, value in zip(filled, values, strict=True)) / total
+        for values in zip(*means, strict=True)
+    )
+    return replace(rows[0], pixels=total, mean=mean, area=sum(areas) if areas else None)
 
 
 def convert_means_to_rgb(rows: Sequence[ClassRow], image: Image) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from segment.config.config import SegmentConfig
 from segment.core.errors import printable_path
 from segment.core.stages import Stage
-from segment.pipeline.class_table import ClassRow
+from segment.pipeline.class_table import ClassRow, sum_rows
 from segment.pipeline.interest_table import InterestRow
 from segment.pipeline.page_pipeline import iterate_pages
 from segment.runs.job import Job
@@ -94,7 +94,7 @@ def _combine_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
 
 def _combine_classes(outcomes: Sequence[Outcome]) -> tuple[ClassRow, ...]:
     """Combine the class tables."""
-    rows = [_combine_rows(rows) for rows in zip(*(outcome.classes for outcome in outcomes), strict=True)]
+    rows = [sum_rows(rows) for rows in zip(*(outcome.classes for outcome in outcomes), strict=True)]
     # The background does not count.
     total = max(sum(row.pixels for row in rows if not math.isnan(row.share)), 1)
     in_groups: dict[str, int] = {}
@@ -110,19 +110,6 @@ def _combine_classes(outcomes: Sequence[Outcome]) -> tuple[ClassRow, ...]:
         )
         for row, (share, deviation) in zip(rows, _combine_expected(outcomes), strict=True)
     )
-
-
-def _combine_rows(rows: Sequence[ClassRow]) -> ClassRow:
-    """Add the areas of a class, and weight its means by them."""
-    total = sum(row.pixels for row in rows)
-    # A page without the class has no mean of it.
-    weighted = [[row.pixels / total * value for value in row.mean] for row in rows if row.pixels]
-    areas = [row.area for row in rows if row.area is not None]
-    # With --greyscale, gray pages may stand beside color ones, which keep their colors in tables.
-    n_bands = max(map(len, weighted), default=0)
-    weighted = [mean * n_bands if len(mean) == 1 else mean for mean in weighted]
-    mean = tuple(map(sum, zip(*weighted, strict=True)))
-    return replace(rows[0], pixels=total, mean=mean, area=sum(areas) if areas else None)
 
 
 def _combine_expected(outcomes: Sequence[Outcome]) -> list[tuple[float, float]]:
@@ -153,7 +140,7 @@ def _combine_interest(outcomes: Sequence[Outcome]) -> tuple[InterestRow, ...]:
     places: dict[tuple[str, int], list[ClassRow]] = {}
     for item in (item for outcome in outcomes for item in outcome.interest):
         places.setdefault((item.roi, item.row.label), []).append(item.row)
-    items = [(roi, _combine_rows(rows)) for (roi, _), rows in places.items()]
+    items = [(roi, sum_rows(rows)) for (roi, _), rows in places.items()]
     uncounted = {row.label for row in outcomes[0].classes if math.isnan(row.share)}
     totals: dict[str, int] = {}
     for roi, row in items:

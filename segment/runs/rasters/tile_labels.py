@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.core.nodata_notes import count_partial_nodata
-from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.pipeline.class_table import ClassRow, sum_rows, tabulate_classes
 from segment.pipeline.interest_table import sum_interest
 from segment.pipeline.label_cleanup import LabelCleaner, count_pixels_and_regions, resolve_sizes
 from segment.pipeline.result_warnings import find_labels_lost_in_cleanup
@@ -168,35 +168,7 @@ def compute_label_halo(raster: Raster, config: SegmentConfig) -> int:
 
 
 def sum_class_tables(tables: Sequence[tuple[ClassRow, ...]]) -> tuple[ClassRow, ...]:
-    """Add the class tables of tiles.
-
-    Parameters
-    ----------
-    tables : sequence of tuple of ClassRow
-        Each with the same classes.
-
-    Returns
-    -------
-    tuple of ClassRow
-        Of all tiles together: areas are added, means are weighted by area.
-
-    Examples
-    --------
-    >>> left, right = ClassRow(1, 30, 1.0, (10.0,)), ClassRow(1, 10, 1.0, (50.0,))
-    >>> (row,) = sum_class_tables([(left,), (right,)])
-    >>> row.pixels, row.mean
-    (40, (20.0,))
-    """
-    rows = []
-    labeled = max(1, sum(row.pixels for table in tables for row in table))
-    for same in zip(*tables, strict=True):
-        pixels = sum(row.pixels for row in same)
-        # A tile without the class has no mean of it.
-        filled = [row for row in same if row.pixels]
-        channels = zip(*(row.mean for row in filled), strict=True)
-        sizes = [row.pixels for row in filled]
-        mean = tuple(sum(n * x for n, x in zip(sizes, values, strict=True)) / pixels for values in channels)
-        areas = [row.area for row in same if row.area is not None]
-        row = ClassRow(same[0].label, pixels, pixels / labeled, mean)
-        rows.append(replace(row, area=sum(areas), unit=same[0].unit) if areas else row)
-    return tuple(rows)
+    """Add the class tables of tiles, each with the same classes, to that of all tiles together."""
+    rows = [sum_rows(same) for same in zip(*tables, strict=True)]
+    labeled = max(1, sum(row.pixels for row in rows))
+    return tuple(replace(row, share=row.pixels / labeled) for row in rows)

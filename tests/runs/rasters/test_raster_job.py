@@ -13,7 +13,7 @@ from segment.core.errors import ImageError
 from segment.core.stages import Stage
 from segment.runs.image_job import run_job
 from segment.runs.job import plan_jobs
-from segment.runs.rasters.raster_job import segment_raster_job
+from segment.runs.rasters.raster_job import join_stems, plan_raster_jobs, segment_raster_job
 from segment.runs.rasters.raster_run import RasterStage
 
 CONFIG = SegmentConfig(k=2, n_init=1, spatial="none", labels_format="tif", save=("labels",))
@@ -57,3 +57,20 @@ def test_one_thread_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     gray = np.repeat([[20, 200]], [30, 10], axis=1).repeat(20, axis=0).astype(np.uint8)
     (job,) = plan_jobs([write(tmp_path / "a.tif", gray)], tmp_path / "out", CONFIG)
     assert "one thread does the work, which takes longer" in run_job(job, CONFIG, segment_raster_job).warnings[0]
+
+
+def test_files_of_one_band_are_one_raster_and_others_are_their_own(tmp_path: Path) -> None:
+    gray = np.zeros((8, 8), np.uint8)
+    singles = [write(tmp_path / f"S2_B0{number}.tif", gray) for number in (4, 3)]
+    colors = [write(tmp_path / f"{name}.tif", np.dstack([gray] * 3)) for name in "ab"]
+    (job,) = plan_raster_jobs(singles, tmp_path / "out", CONFIG)
+    assert (job.source, job.more_bands) == (singles[0], (singles[1],))
+    assert job.list_results(CONFIG) == [tmp_path / "out" / "S2_B04_B03_labels.tif"]
+    for inputs in (colors, [singles[0], colors[0]], [singles[0], tmp_path / "missing.tif"], singles[:1]):
+        jobs = plan_raster_jobs(inputs, tmp_path / "out", CONFIG)
+        assert [(job.source, job.more_bands) for job in jobs] == [(path, ()) for path in inputs]
+
+
+def test_long_names_are_cut() -> None:
+    assert join_stems(["a" * 50, "b" * 50]) == f"{'a' * 50}_to_{'b' * 50}"
+    assert join_stems(["T32_B02_10m", "T32_B03_10m"]) == "T32_B02_10m_B03_10m"
