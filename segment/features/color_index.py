@@ -26,8 +26,8 @@ __all__ = ["MAX_COLORS", "ColorIndex"]
 
 # Float pixels are quantized to this many steps between black and white.
 FLOAT_STEPS = 65535
-# Pixels handled at once: their codes stay in the processor's cache.
-CHUNK_PIXELS = 2**16
+# Pixels handled at once: their codes stay in the processor's cache. And a few, which show that there are many colors.
+CHUNK_PIXELS, FEW_PIXELS = 2**16, 2**10
 # Pixels that one thread counts or fills at a time.
 PIECE_PIXELS = 2**20
 # Distinct colors of which each has its count, some 200 MB; and how many there may be where most pixels have their own.
@@ -145,9 +145,10 @@ class ColorIndex:
 
     def has_colors(self, n_colors: int) -> bool:
         """Tell whether a part of the image has that many distinct colors."""
-        some = slice(None, None, max(1, len(self._pixels) // CHUNK_PIXELS))
-        if self.is_countable and count_codes(self._encode_valid(some))[0].size >= n_colors:
-            return True  # mostly a sample has them
+        for size in (FEW_PIXELS, CHUNK_PIXELS) if self.is_countable else ():
+            some = slice(None, None, max(1, len(self._pixels) // size))
+            if count_codes(self._encode_valid(some))[0].size >= n_colors:
+                return True  # mostly a sample has them
         parts = (colors for colors, _ in self.iterate_parts())
         if self.is_sampled:  # the pixels of a part are not distinct
             parts = (np.unique(view_as_bytes(colors)) for colors in parts)

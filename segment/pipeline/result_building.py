@@ -71,7 +71,9 @@ def clean_labels(
         return CleanedLabels(raw, 0.0)
     sizes = resolve_sizes(config, image.valid.shape, image.pixel_area)
     space, index, design_effect = spatial.data.space, spatial.image_index, 1.0
-    if isinstance(spatial, ColorsAlone) and is_certain(classes, spatial.data.cells):
+    # Whether there are more colors than classes is mostly known without counting them all.
+    may_be_certain = isinstance(spatial, ColorsAlone) and not spatial.index.has_colors(classes.n_classes + 1)
+    if may_be_certain and is_certain(classes, spatial.data.cells):
         design_effect = 0.0
     elif config.clean_up == "evidence":
         copy = make_working_copy(spatial.data.copies[0])
