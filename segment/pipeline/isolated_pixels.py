@@ -68,17 +68,15 @@ def count_isolated_pixels(label_image: NDArray[np.uint8]) -> tuple[int, int]:
     height, width = label_image.shape
     n_rows = max(1, MEASURED_PIXELS // (N_BANDS * width))
     n_bands, n_rows = (N_BANDS, n_rows) if N_BANDS * n_rows < height else (1, height)
-    n_isolated = n_pixels = 0
-    for part in np.array_split(np.arange(height), n_bands):
-        begin = int(part[0]) + (len(part) - n_rows) // 2
-        rows = np.clip(np.arange(begin - 1, begin + n_rows + 1), 0, height - 1)
-        # Beyond the image a pixel has itself as a neighbor, so that it is not isolated.
-        framed = np.pad(label_image[rows], ((0, 0), (1, 1)), mode="edge")
-        labels = framed[1:-1, 1:-1]
-        is_isolated = labels > 0
-        n_pixels += int(np.count_nonzero(is_isolated))
-        for down, right in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)):
-            neighbors = framed[down : down + n_rows, right : right + width]
-            is_isolated &= (neighbors != labels) & (neighbors > 0)
-        n_isolated += int(np.count_nonzero(is_isolated))
-    return n_isolated, n_pixels
+    # Each band lies in the middle of its part of the image; with the row above and that below: (n_bands, n_rows + 2).
+    first = np.array([part[(len(part) - n_rows) // 2] for part in np.array_split(np.arange(height), n_bands)])
+    rows = np.clip(first[:, None] + np.arange(-1, n_rows + 1), 0, height - 1)
+    # Beyond the image a pixel has itself as a neighbor, so that it is not isolated.
+    framed = np.pad(label_image[rows], ((0, 0), (0, 0), (1, 1)), mode="edge")
+    labels = framed[:, 1:-1, 1:-1]
+    is_isolated = labels > 0
+    n_pixels = int(np.count_nonzero(is_isolated))
+    for down, right in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)):
+        neighbors = framed[:, down : down + n_rows, right : right + width]
+        is_isolated &= (neighbors != labels) & (neighbors > 0)
+    return int(np.count_nonzero(is_isolated)), n_pixels
