@@ -158,7 +158,7 @@ class FieldLabeler:
         chunk = CHUNK_PIXELS if self._has_few else max(1, min(CHUNK_PIXELS, MAX_DECIDED_VALUES // k))
 
         def decide_chunk(start: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Planes]:
-            """Return the counts of the labels, and the labels and posteriors (n, k) of some pixels."""
+            """Return the counts of the labels, and the labels and posteriors (k, n) of some pixels."""
             at = np.arange(start, min(start + chunk, len(where)))
             rows, columns = np.divmod(where[at], image.width)
             logs, numbers = look_up(at)
@@ -167,23 +167,23 @@ class FieldLabeler:
             best = best if numbers is None else numbers[np.arange(len(at)), best]
             flat[where[at]] = best + 1
             if self._solved is None:
-                return np.zeros(k, np.intp), best[:0], logs[:0]
+                return np.zeros(k, np.intp), best[:0], np.empty((k, 0), dtype=np.float32)
             counted = np.flatnonzero(_is_between(rows, inner[0]) & _is_between(columns, inner[1]))
             some = counted[::step]
-            posteriors = _normalize(logs[some])
+            posteriors = _normalize(np.ascontiguousarray(logs[some].T))
             if numbers is not None:
-                few, posteriors = posteriors, np.zeros((len(some), k), dtype=np.float32)
-                np.put_along_axis(posteriors, numbers[some], few, axis=1)
+                few, posteriors = posteriors, np.zeros((k, len(some)), dtype=np.float32)
+                np.put_along_axis(posteriors, numbers[some].T, few, axis=0)
             return np.bincount(best[counted], minlength=k), best[some], posteriors
 
         found = run_in_threads(decide_chunk, range(0, len(where), chunk))
         counts = np.sum([part[0] for part in found], axis=0)
         if not counts.any():
             return None
-        sampled, posteriors = (np.concatenate([part[i] for part in found]) for i in (1, 2))
+        sampled, posteriors = (np.concatenate([part[i] for part in found], axis=-1) for i in (1, 2))
         # The labels of all pixels, and of some by how much posteriors differ from them: hardly less than those of all.
-        differences = posteriors.mean(axis=0, dtype=np.float64) - np.bincount(sampled, minlength=k) / len(sampled)
-        return BorderPixels(counts + counts.sum() * differences, np.ascontiguousarray(posteriors.T))
+        differences = posteriors.mean(axis=1, dtype=np.float64) - np.bincount(sampled, minlength=k) / len(sampled)
+        return BorderPixels(counts + counts.sum() * differences, posteriors)
 
     def _prepare_lookup(
         self, image: Image, where: NDArray[np.intp]
@@ -275,10 +275,10 @@ def prepare_field_posteriors(
         if flat is not None:
             found = flat[:, near].T
         else:
-            found = _normalize(look_up_in_copy(near) + odds.take(near), temperature)
+            found = _normalize((look_up_in_copy(near) + odds.take(near)).T, temperature).T
         where = np.flatnonzero(is_at_border[near])
         logs = look_up(at[where]) + odds.interpolate(rows[where], columns[where])
-        found[where] = _normalize(logs, temperature)
+        found[where] = _normalize(logs.T, temperature).T
         return found
 
     return compute_posteriors
@@ -290,9 +290,9 @@ def _is_between(places: NDArray[np.intp], part: slice) -> NDArray[np.bool_]:
 
 
 def _normalize(logs: Planes, temperature: float = 1.0) -> Planes:
-    """Compute probabilities (n, k) from logarithms, which are changed."""
-    logs -= logs.max(axis=1, keepdims=True)
+    """Compute probabilities (k, n) from logarithms, which are changed."""
+    logs -= logs.max(axis=0)
     logs /= np.float32(temperature)
     np.exp(logs, out=logs)
-    logs /= logs.sum(axis=1, keepdims=True)
+    logs /= logs.sum(axis=0)
     return logs

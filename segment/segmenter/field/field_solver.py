@@ -264,7 +264,7 @@ def _solve_few(problem: FieldProblem) -> FewSolution | None:
     few = FewField(field, planes[:N_FEW].astype(np.uint8), classes.n_classes)
     logs = planes[N_FEW:]
     q = few.solve(logs, n_iter=LONG_STEPS.max_steps, tol=problem.find_tol(LONG_STEPS))
-    best = np.take_along_axis(few.numbers, q.argmax(axis=0)[None], axis=0)[0]
+    best = np.take_along_axis(few.numbers, find_highest_plane(q)[None], axis=0)[0]
     measure_correlation = _prepare_correlation(problem, best, features)
     labels = _restore_small_things(problem, q, logs, best, measure_correlation, few.numbers)
     look_up = index.make_pixel_lookup(
