@@ -87,18 +87,20 @@ def compute_expectation(
         parts = [[sum_expected_moments(run, *block) for block in blocks] for run in runs]
         statistics = [np.sum([sums for sums, _ in part], axis=0) for part in parts]
         return np.concatenate(statistics), np.array([sum(score for _, score in part) for part in parts])
-    sums = np.zeros(parameters.T.shape)
+    sums = np.zeros(parameters.shape)
     log_likelihoods = np.zeros(n_runs)
     for weights, moments in blocks:
         step = max(1, _MAX_PRODUCT // (k * moments.size))
+        # Products of many rows with rows that lie side by side take a third of the time.
+        rows = moments.T if n_runs == 1 else np.ascontiguousarray(moments.T)
         for start in range(0, n_runs, step):
             own_runs, own = slice(start, start + step), slice(k * start, k * (start + step))
             joint = parameters[own] @ moments  # log of weight times density
             responsibilities, top, total = compute_responsibilities(joint, weights, len(joint) // k)
             if is_scored:
                 log_likelihoods[own_runs] += (top + np.log(total)) @ weights
-            sums[:, own] += moments @ responsibilities.T
-    return sums.T, log_likelihoods
+            sums[own] += responsibilities @ rows
+    return sums, log_likelihoods
 
 
 def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior, n_runs: int = 1) -> MixtureModel:

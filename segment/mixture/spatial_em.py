@@ -18,12 +18,14 @@ from segment.mixture.em import measure_largest_move
 from segment.mixture.gaussian_density import (
     MIN_LOG,
     compute_moments,
+    compute_responsibilities,
     split_into_blocks,
 )
-from segment.mixture.gaussian_steps import compute_standard_coordinates
+from segment.mixture.gaussian_steps import compute_standard_coordinates, maximize_posterior
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
-from segment.mixture.robust import compute_expectation, maximize_posterior
+from segment.mixture.robust import compute_expectation
+from segment.mixture.robust import maximize_posterior as maximize_robust_posterior
 from segment.mixture.student_t import convert_to_student_t
 
 __all__ = [
@@ -162,17 +164,27 @@ class SpatialEM(SpatialEMState):
         groups : ndarray of shape (K,), int
             The class 0..k-1 of each component: all components of a class get the log odds of the class.
         """
+        model = self._model
+        if not (model.noise_share or model.degrees_of_freedom.size):
+            # Gaussian components alone: the plain steps, without the log likelihood, which nobody asks for.
+            parameters, sums = model.gaussian_terms.parameters, np.zeros_like(model.gaussian_terms.parameters)
+            for rows, weights, moments in self._blocks:
+                joint = parameters @ moments
+                joint += neighbor_log_odds[:, rows][groups]
+                sums += compute_responsibilities(joint, weights, 1)[0] @ moments.T
+            self._replace_model(maximize_posterior(sums, model, self._prior))
+            return
 
         def prepare_blocks() -> Iterator[tuple[Floats, Floats, NDArray[np.floating]]]:
             """Prepare one block after the other: those of all cells would be as large as all log odds."""
             for rows, counts, moment in self._blocks:
                 log_odds = neighbor_log_odds[:, rows][groups]
                 # Without noise a common factor of all components changes no responsibility.
-                offsets = _normalize_offsets(log_odds, self._model.weights) if self._model.noise_share else log_odds
+                offsets = _normalize_offsets(log_odds, model.weights) if model.noise_share else log_odds
                 yield counts, moment, offsets
 
-        statistics = compute_expectation(prepare_blocks(), self._model)[0]
-        self._replace_model(maximize_posterior(statistics, self._model, self._prior, fixed_degrees=True))
+        statistics = compute_expectation(prepare_blocks(), model)[0]
+        self._replace_model(maximize_robust_posterior(statistics, model, self._prior, fixed_degrees=True))
 
 
 def _normalize_offsets(log_odds: Logs, weights: Floats) -> Floats:
