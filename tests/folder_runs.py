@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as PilImage
+from program_runs import run_main
 
-from segment.cli.main import main
 from segment.config.config import SegmentConfig
 from segment.runs.batch.manifest_rows import MANIFEST, TABLE
 
@@ -49,14 +49,6 @@ def write_images() -> None:
         pixels = rng.normal([[[60, 90, 120]]], 8, (16, 16, 3))
         pixels[:, 4 + number :] += 60
         PilImage.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(f"in/{number:02d}.png")
-
-
-def run_main(*arguments: str) -> int:
-    """Run the program in this process, whose worker processes then serve many tests, and return its exit code."""
-    with pytest.raises(SystemExit) as stop:
-        main(list(arguments))
-    assert isinstance(stop.value.code, int)
-    return stop.value.code
 
 
 def run_batch(output: str, *more: str) -> int:

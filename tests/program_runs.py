@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import subprocess
@@ -11,7 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 from PIL import Image as PilImage
+
+from segment.cli.main import main
 
 MODULE = [sys.executable, "-m", "segment"]
 
@@ -23,6 +27,25 @@ class Result(NamedTuple):
 
 
 Program = Callable[..., Result]
+
+
+def run_main(*arguments: str) -> int:
+    """Run the program in this process, whose worker processes then serve many tests, and return its exit code."""
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    assert isinstance(stop.value.code, int)
+    return stop.value.code
+
+
+def make_program(capsys: pytest.CaptureFixture[str]) -> Program:
+    """The program in this process: arguments to exit code, stdout and stderr."""
+
+    def run(*arguments: str) -> Result:
+        capsys.readouterr()
+        code = run_main(*arguments)
+        return Result(code, *capsys.readouterr())
+
+    return run
 
 
 def run_process(*arguments: str | bytes, **options: Any) -> subprocess.CompletedProcess[bytes]:
@@ -45,6 +68,12 @@ def hash_tree(folder: Path = Path()) -> dict[str, str]:
 def read_labels(path: str | Path) -> np.ndarray:
     with PilImage.open(path) as image:
         return np.asarray(image)
+
+
+def read_rows(path: str | Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def take_one_line(text: str) -> str:

@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PilImage
-from program_runs import Program, Result
-
-from segment.cli.main import main
+from program_runs import Program, make_program
 
 
 @pytest.fixture
@@ -23,14 +21,4 @@ def image_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quadrants: np.
 
 @pytest.fixture
 def run_program(image_folder: Path, capsys: pytest.CaptureFixture[str]) -> Program:
-    """The program in this process: arguments to exit code, stdout and stderr."""
-
-    def run(*arguments: str) -> Result:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main(list(arguments))
-        captured = capsys.readouterr()
-        assert isinstance(stop.value.code, int)
-        return Result(stop.value.code, captured.out, captured.err)
-
-    return run
+    return make_program(capsys)

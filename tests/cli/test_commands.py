@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as PilImage
-from program_runs import Program, hash_tree, read_labels, run_process, take_one_line, write_photograph
+from program_runs import Program, hash_tree, read_labels, read_rows, run_process, take_one_line, write_photograph
 
 from segment.output.palette import pick_class_colors
 
@@ -48,11 +47,9 @@ def test_areas_are_in_every_table(run_program: Program) -> None:
     head, first = lines[5:7]  # of the region of interest
     assert (head.split()[-2:], first.split()[-2:]) == (["pixels", "area"], ["240", "mm2"])
     assert len(head) == len(first)
-    with Path("out/a_classes.csv").open(newline="", encoding="utf-8") as file:
-        row = next(csv.DictReader(file))
+    row = read_rows("out/a_classes.csv")[0]
     assert (row["roi"], row["area_mm2"], float(row["perimeter_mm"])) == ("r1c1", "240.0", 2 * 7 * 2 + 2 * 4 * 3)
-    with Path("out/a_regions.csv").open(newline="", encoding="utf-8") as file:
-        assert sum(float(row["area_mm2"]) for row in csv.DictReader(file)) == 240 * 6
+    assert sum(float(row["area_mm2"]) for row in read_rows("out/a_regions.csv")) == 240 * 6
     measured = json.loads(Path("out/a_measurements.json").read_text())
     assert measured["classes"][0]["area_mm2"] == measured["regions"][0]["area_mm2"] == 240
     assert '<th class="number">area in mm\u00b2</th>' in Path("out/a_report.html").read_text()
@@ -64,8 +61,7 @@ def test_areas_are_in_every_table(run_program: Program) -> None:
     run_program("batch", "in", *options, "-o", "out3")
     rows = [json.loads(line) for line in Path("out3/segment_manifest.jsonl").read_text().splitlines()]
     assert rows[0]["classes"][0]["area"] == rows[0]["interest"][0]["area"] == 240
-    with Path("out3/segment_manifest.csv").open(newline="", encoding="utf-8") as file:
-        (line,) = csv.DictReader(file)
+    (line,) = read_rows("out3/segment_manifest.csv")
     assert (line["area_unit"], line["area_1"], float(line["share_1"])) == (
         "mm2",
         "240.0",

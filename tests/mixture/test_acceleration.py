@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import (
     draw_overlapping_classes,
+    make_random_model,
     make_robust_mixture,
 )
 from scipy.linalg import logm
@@ -26,18 +27,6 @@ from segment.mixture.prior import Prior, make_flat_prior
 FLAT_PRIOR = make_flat_prior(2)
 
 
-def make_standard_mixture(rng: np.random.Generator, k: int, d: int, covariance_type: str = "full") -> MixtureModel:
-    factors = rng.normal(size=(k, d, d))
-    covariances = factors @ np.swapaxes(factors, 1, 2) + 0.1 * np.eye(d)
-    covariances = {
-        "full": covariances,
-        "tied": np.repeat(covariances[:1], k, axis=0),
-        "diag": covariances * np.eye(d),
-        "spherical": covariances[:, :1, :1] * np.eye(d),
-    }[covariance_type]
-    return MixtureModel(rng.dirichlet(np.ones(k)), rng.normal(size=(k, d)), covariances, covariance_type)
-
-
 def run_plain_and_accelerated(cells: Cells, start: MixtureModel, prior: Prior, **settings_: float) -> tuple[Fit, Fit]:
     plain, fast = (
         run_em(cells, start, prior, max_iter=50_000, accelerate=accelerate, **settings_)  # type: ignore[arg-type]
@@ -51,7 +40,7 @@ def run_plain_and_accelerated(cells: Cells, start: MixtureModel, prior: Prior, *
 @given(st.integers(0, 10_000), st.integers(1, 5), st.integers(1, 4), st.sampled_from(COVARIANCE_TYPES))
 @settings(max_examples=50)
 def test_conversion_to_coordinates_and_back_keeps_the_mixture(seed: int, k: int, d: int, covariance_type: str) -> None:
-    model = make_standard_mixture(np.random.default_rng(seed), k, d, covariance_type)
+    model = make_random_model(np.random.default_rng(seed), k, d, covariance_type)
     back = convert_from_coordinates(convert_to_coordinates([model])[0], model)
     np.testing.assert_allclose(back.weights, model.weights, rtol=1e-9)
     np.testing.assert_allclose(back.means, model.means, rtol=1e-9)
@@ -59,7 +48,7 @@ def test_conversion_to_coordinates_and_back_keeps_the_mixture(seed: int, k: int,
 
 
 def test_the_last_coordinates_are_matrix_logarithms(rng: np.random.Generator) -> None:
-    model = make_standard_mixture(rng, 1, 3)
+    model = make_random_model(rng, 1, 3)
     expected = logm(model.covariances[0])[np.triu_indices(3)]
     np.testing.assert_allclose(convert_to_coordinates([model])[0][4:], expected, atol=1e-10)
 
@@ -68,7 +57,7 @@ def test_the_last_coordinates_are_matrix_logarithms(rng: np.random.Generator) ->
 @settings(max_examples=50)
 def test_every_point_is_a_mixture_of_the_same_type(seed: int, covariance_type: str, reach: float) -> None:
     rng = np.random.default_rng(seed)
-    first, second = (make_standard_mixture(rng, 3, 2, covariance_type) for _ in range(2))
+    first, second = (make_random_model(rng, 3, 2, covariance_type) for _ in range(2))
     there = convert_from_coordinates(
         convert_to_coordinates([first])[0]
         + reach * (convert_to_coordinates([second])[0] - convert_to_coordinates([first])[0]),
@@ -85,7 +74,7 @@ def test_every_point_is_a_mixture_of_the_same_type(seed: int, covariance_type: s
 
 
 def test_empty_components_stay_empty(rng: np.random.Generator) -> None:
-    model = make_standard_mixture(rng, 3, 2)
+    model = make_random_model(rng, 3, 2)
     model = MixtureModel(np.array([0.4, 0.0, 0.6]), model.means, model.covariances)
     np.testing.assert_allclose(
         convert_from_coordinates(convert_to_coordinates([model])[0], model).weights, model.weights
@@ -94,7 +83,7 @@ def test_empty_components_stay_empty(rng: np.random.Generator) -> None:
 
 def test_extrapolation_reaches_the_limit_of_a_geometric_sequence(rng: np.random.Generator) -> None:
     """With steps that shrink by a constant factor q, the step length 1 / (1 - q) leads to the limit itself."""
-    limit, away = make_standard_mixture(rng, 2, 2), 0.1 * rng.normal(size=12)
+    limit, away = make_random_model(rng, 2, 2), 0.1 * rng.normal(size=12)
     squarem = Squarem()
     first, second, third = (
         convert_from_coordinates(convert_to_coordinates([limit])[0] + q * away, limit) for q in (1, 0.5, 0.25)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import (
     compute_log_marginal,
+    make_random_model,
     remove_values,
     run_reference_em_with_missing_values,
 )
@@ -22,18 +23,6 @@ from segment.mixture.packed_matrices import pack
 from segment.mixture.prior import Prior, make_flat_prior
 
 NAN = np.nan
-
-
-def make_random_model(rng: np.random.Generator, k: int, d: int, covariance_type: str = "full") -> MixtureModel:
-    factors = rng.normal(size=(k, d, d))
-    covariances = factors @ np.swapaxes(factors, 1, 2) + 0.5 * np.eye(d)
-    if covariance_type == "tied":
-        covariances = np.repeat(covariances[:1], k, axis=0)
-    if covariance_type == "diag":
-        covariances = covariances * np.eye(d)
-    if covariance_type == "spherical":
-        covariances = covariances[:, :1, :1] * np.eye(d)
-    return MixtureModel(rng.dirichlet(5 * np.ones(k)), 3 * rng.normal(size=(k, d)), covariances, covariance_type)
 
 
 def draw_samples(rng: np.random.Generator, model: MixtureModel, n: int) -> tuple[np.ndarray, np.ndarray]:

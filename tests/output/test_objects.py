@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
+from program_runs import read_rows
 
 import segment
 from segment.output.objects import group_regions, measure_objects, number_objects
@@ -44,8 +44,7 @@ def test_leaves_that_do_not_touch_are_one_plant(tmp_path: Path) -> None:
     settings = {"background": "1", "name": "2=plant", "save": "objects,numbers"}
     result = segment.relabel_classes(labels, image, group_distance="3", **settings)
     paths = result.save(tmp_path, stem="a")
-    with paths[0].open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(paths[0])
     assert [(row["object"], row["name"], row["pixels"], row["regions"]) for row in rows] == [
         ("1", "plant", "48", "2"), ("2", "plant", "48", "2"),
     ]  # fmt: skip

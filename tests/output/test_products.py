@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from dataclasses import replace
@@ -15,12 +14,12 @@ import numpy as np
 import pytest
 import shapely
 from PIL import Image as PilImage
+from program_runs import read_rows, run_main
 from pycocotools import mask as cocomask
 from shapely.geometry import shape
 from skimage.measure import label as connected
 
 import segment
-from segment.cli.main import main as segment_main
 from segment.core.errors import ImageError
 from segment.core.georeference import Georeference
 from segment.output import products
@@ -28,12 +27,6 @@ from segment.output import products
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SAVED = ("geojson", "svg", "coco", "classes", "regions", "measurements")
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Read a CSV file as a list of rows."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -189,9 +182,7 @@ def test_the_command_writes_the_map_of_log_density(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     PilImage.fromarray(quadrants).save("a.jpg")
-    with pytest.raises(SystemExit) as stop:
-        segment_main(["run", "a.jpg", "-k", "3", "--save", "anomaly,labels", "-o", "out"])
-    assert stop.value.code == 0
+    assert run_main("run", "a.jpg", "-k", "3", "--save", "anomaly,labels", "-o", "out") == 0
     assert sorted(path.name for path in Path("out").iterdir()) == ["a_anomaly.png", "a_labels.png"]
     with PilImage.open("out/a_anomaly.png") as picture:
         assert (picture.format, picture.mode) == ("PNG", "RGB")

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PilImage
 from PIL.PngImagePlugin import PngInfo
+from program_runs import run_main
 
 import segment
-from segment.cli.main import main
 from segment.config.products import CLASS_PRODUCTS, REGION_PRODUCTS
 from segment.output.result_mark import MARK, has_mark
 from segment.runs.batch.folder_search import find_images
@@ -89,14 +89,11 @@ def test_marked_results_are_not_taken_for_images_of_a_folder(
     found = find_images(folder, recursive=True)
     assert [path.name for path in found.images] == ["a.png", "b.jpg"]
     assert [path.name for path in found.results] == ["a_labels.png", "a_panel.png", "b_labels.png", "b_panel.jpg"]
-    with pytest.raises(SystemExit) as stop:
-        main(["batch", str(folder), "-r", "-k", "2", "--n-init", "1", "--save", "labels", "-o", str(tmp_path / "out")])
-    assert stop.value.code == 0
+    options = ("-k", "2", "--n-init", "1", "--save", "labels", "-o", str(tmp_path / "out"))
+    assert run_main("batch", str(folder), "-r", *options) == 0
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 2
     first = folder / "results" / "a_labels.png"
     assert f"Passed over as results of segment, by their mark: {first} and 3 more." in captured.err
-    with pytest.raises(SystemExit) as stop:
-        main(["batch", str(folder / "results"), "-k", "2", "-o", str(tmp_path / "other")])
-    assert stop.value.code == 1
+    assert run_main("batch", str(folder / "results"), "-k", "2", "-o", str(tmp_path / "other")) == 1
     assert "no image in this folder, but 4 results of segment" in capsys.readouterr().err

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PilImage
+from program_runs import run_main
 from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
 from segment import Image, compare_image
-from segment.cli.main import main
 from segment.pipeline.label_matching import count_overlaps, match_labels
 
 LABELS = [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7
@@ -120,8 +120,7 @@ def test_an_image_without_a_valid_pixel() -> None:
 
 def test_unknown_figures_are_dashes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     PilImage.fromarray(np.full((4, 5), np.nan, np.float32)).save(here / "nothing.tif")
-    with pytest.raises(SystemExit):
-        main(["compare", str(here / "nothing.tif"), "-k", "2"])
+    run_main("compare", str(here / "nothing.tif"), "-k", "2")
     rows = capsys.readouterr().out.splitlines()[2:]
     assert [row.split()[-3:] for row in rows] == [["-", "-", "-"]] * 3
 
@@ -161,15 +160,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quadrants: np.ndarray)
     return tmp_path
 
 
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(["compare", *arguments])
-    assert isinstance(stop.value.code, int)
-    return stop.value.code
-
-
 def test_the_command_writes_the_panel_and_the_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("a.png", "-k", "4", "-o", "out") == 0
+    assert run_main("compare", "a.png", "-k", "4", "-o", "out") == 0
     captured = capsys.readouterr()
     lines = [re.sub(r"\d+\.\d\d ", "0.00 ", line) for line in captured.out.splitlines()]
     assert lines[:2] == [
@@ -192,11 +184,11 @@ def test_a_lower_likelihood_of_the_mixture_is_explained(
     pixels = np.hstack([rng.normal(60, 2, (30, 20)), rng.normal(180, 20, (30, 20))])
     PilImage.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save("b.png")
     for settings, is_told in (((), True), (("--shrinkage", "0", "--spatial", "none"), False)):
-        assert run("b.png", "-k", "2", "-o", "out", "--overwrite", *settings) == 0
+        assert run_main("compare", "b.png", "-k", "2", "-o", "out", "--overwrite", *settings) == 0
         assert ("--shrinkage 0 --spatial none compares alike" in capsys.readouterr().out) == is_told
     # Of several images once.
     Path("c.png").write_bytes(Path("b.png").read_bytes())
-    assert run("b.png", "c.png", "-k", "2", "-o", "two") == 0
+    assert run_main("compare", "b.png", "c.png", "-k", "2", "-o", "two") == 0
     assert capsys.readouterr().out.count("compares alike") == 1
 
 
@@ -205,24 +197,24 @@ def test_a_jpeg_gets_a_jpeg_and_files_are_replaced_only_on_request(
 ) -> None:
     with PilImage.open("a.png") as image:
         image.save("b.jpg")
-    assert run("b.jpg", "-k", "2", "-o", ".") == 0
+    assert run_main("compare", "b.jpg", "-k", "2", "-o", ".") == 0
     with PilImage.open("b_compared.jpg") as picture:
         assert picture.format == "JPEG"
     Path("b_compared.jpg").write_bytes(b"mine")
     capsys.readouterr()
-    assert run("b.jpg", "-k", "2", "-o", ".") == 1
+    assert run_main("compare", "b.jpg", "-k", "2", "-o", ".") == 1
     assert "b_compared.jpg: exists already" in capsys.readouterr().err
     assert Path("b_compared.jpg").read_bytes() == b"mine"
-    assert run("b.jpg", "-k", "2", "-o", ".", "--overwrite") == 0
+    assert run_main("compare", "b.jpg", "-k", "2", "-o", ".", "--overwrite") == 0
     assert Path("b_compared.jpg").read_bytes() != b"mine"
 
 
 def test_a_failure_leaves_nothing_behind(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("bad.png").write_bytes(b"no picture")
-    assert run("bad.png", "a.png", "-k", "2", "-o", "out") == 1
+    assert run_main("compare", "bad.png", "a.png", "-k", "2", "-o", "out") == 1
     assert capsys.readouterr().err.count("\n") == 2
     assert [path.name for path in Path("out").iterdir()] == ["a_compared.png"]
-    assert run("a.png", "--save", "labels") == 2
+    assert run_main("compare", "a.png", "--save", "labels") == 2
 
 
 @pytest.mark.parametrize("features", ["hsv", "lab", "rgb"])

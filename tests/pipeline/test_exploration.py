@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as PilImage
+from program_runs import run_main
 
 import segment
-from segment.cli.main import main
 from segment.core.errors import ImageError, SettingsError
 
 
@@ -91,9 +91,7 @@ def test_the_command_writes_a_sheet_and_a_table(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     PilImage.fromarray(noisy).save("a.png")
-    with pytest.raises(SystemExit) as stopped:
-        main(["explore", "a.png", "-k", "3..5", "-o", "out"])
-    assert stopped.value.code == 0
+    assert run_main("explore", "a.png", "-k", "3..5", "-o", "out") == 0
     text = capsys.readouterr()
     assert "k = 4 chosen of 3..5" in text.err
     path, heading, *rows = text.out.splitlines()
@@ -102,9 +100,7 @@ def test_the_command_writes_a_sheet_and_a_table(
     assert [row.count("%") for row in rows] == [3, 4, 5]
     with PilImage.open(path) as sheet:
         assert sheet.width > 900
-    with pytest.raises(SystemExit) as stopped:
-        main(["explore", "a.png", "-k", "5..3", "-o", "out"])
-    assert stopped.value.code == 2
+    assert run_main("explore", "a.png", "-k", "5..3", "-o", "out") == 2
     assert capsys.readouterr().err.startswith(
         "Error: k (-k): LOW..HIGH, whole numbers from 1 to 255, the lower first; got"
     )
@@ -131,9 +127,7 @@ def test_an_image_of_one_color_has_a_sheet_too(
     assert titles == ["1 class of 2: chosen by -k auto"]
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stopped:
-        main(["explore", "flat.png", "-k", "2..3", "-o", "out"])
-    assert stopped.value.code == 0
+    assert run_main("explore", "flat.png", "-k", "2..3", "-o", "out") == 0
     captured = capsys.readouterr()
     number, _, *shares = captured.out.splitlines()[-1].split()
     assert (number, shares) == ("1", ["100.00", "%"])

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PilImage
+from program_runs import make_program
 
 import segment
-from segment.cli.main import main
 from segment.core.errors import SettingsError
 
 
@@ -29,14 +29,7 @@ def program(tmp_path, monkeypatch, capsys, picture):
     """The program in a folder with a.png: arguments to exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     PilImage.fromarray(picture).save("a.png")
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([*arguments])
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return run
+    return make_program(capsys)
 
 
 def test_run_writes_regions_and_their_contours(program):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import pickle
 import threading
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as PilImage
+from program_runs import read_rows
 
 import segment
 from segment.output import shapes
@@ -61,8 +61,7 @@ def test_products_need_the_image_where_they_show_it(tmp_path: Path) -> None:
     settings = {"order": "lightness", "name": "sea=bluest,leaf=greenest", "save": "classes,cutouts,coco"}
     result = segment.relabel_classes(LABELS, tmp_path / "a.png", background="sea", **settings)
     paths = result.save(tmp_path / "out", stem="a")
-    with next(path for path in paths if path.name == "a_classes.csv").open(newline="") as file:
-        rows = {row["name"]: row for row in csv.DictReader(file)}
+    rows = {row["name"]: row for row in read_rows(next(path for path in paths if path.name == "a_classes.csv"))}
     assert (rows["leaf"]["pixels"], rows["sea"]["pixels"], rows["sea"]["share"]) == ("12", "8", "")
     assert float(rows["leaf"]["share"]) == 12 / 36
     assert float(rows["sea"]["mean_blue"]) == 220

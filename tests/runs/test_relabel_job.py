@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folder_runs import run_main
 from PIL import Image as PilImage
+from program_runs import run_main
 
 
 def test_a_label_image_is_relabeled_beside_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

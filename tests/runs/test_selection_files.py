@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folder_runs import run_main
 from PIL import Image as PilImage
+from program_runs import run_main
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError

@@ -4,37 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PilImage
-from program_runs import read_labels
+from program_runs import Program, make_program, read_labels
 
 import segment
-from segment.cli.main import main
 
 
 @pytest.fixture
 def program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], quadrants: np.ndarray
-) -> Callable[..., tuple[int, str, str]]:
+) -> Program:
     monkeypatch.chdir(tmp_path)
     PilImage.fromarray(quadrants).save("a.png")
     PilImage.fromarray(quadrants[:, ::-1]).save("b.png")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main(list(arguments))
-        captured = capsys.readouterr()
-        assert isinstance(stopped.value.code, int)
-        return stopped.value.code, captured.out, captured.err
-
-    return run
-
-
-Program = Callable[..., tuple[int, str, str]]
+    return make_program(capsys)
 
 
 def test_fit_and_apply_from_the_command_line(program: Program) -> None:

@@ -23,9 +23,8 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from folder_runs import run_main
 from PIL import Image as PilImage
-from program_runs import write_photograph
+from program_runs import run_main, write_photograph
 from web_client import TOKEN, Server, run_server
 
 pytest.importorskip("uvicorn", reason="the page needs uvicorn: pip install 'gmm-segment[serve]'")

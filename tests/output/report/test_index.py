@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from html_pages import MARKUP, list_links
 from PIL import Image as PilImage
+from program_runs import run_main
 
 import segment
-from segment.cli.main import main
 from segment.output.report.index import Entry, make_thumbnail_urls, render_index
 
 
@@ -23,9 +23,7 @@ def test_a_folder_has_an_index_of_its_pages(tmp_path: Path, monkeypatch: pytest.
     for name in ("a#1.png", "b.png"):
         PilImage.fromarray(np.random.default_rng(0).integers(0, 255, (9, 12, 3), np.uint8)).save(f"in/{name}")
     Path("in/broken.png").write_bytes(b"nothing")
-    with pytest.raises(SystemExit) as stopped:
-        main(["batch", "in", "-k", "2", "--save", "report", "--jobs", "1", "-o", "out"])
-    assert stopped.value.code == 1
+    assert run_main("batch", "in", "-k", "2", "--save", "report", "--jobs", "1", "-o", "out") == 1
     text = Path("out/segment_index.html").read_text(encoding="utf-8")
     links = list_links(text)
     assert [link for link in links if link.endswith("html")] == ["a%231_report.html", "b_report.html"]

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from html_pages import MARKUP, list_links
 from PIL import Image as PilImage
+from program_runs import run_main
 
 import segment
-from segment.cli.main import main
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,7 @@ def test_the_command_makes_the_same(result: segment.Segmentation, tmp_path: Path
     (command,) = re.findall(r'<pre id="command">(.*?)</pre>', page, re.DOTALL)
     program, *arguments = shlex.split(html.unescape(command))
     assert program == "segment"
-    with pytest.raises(SystemExit) as stopped:
-        main([*arguments, "-o", str(tmp_path)])
-    assert stopped.value.code == 0
+    assert run_main(*arguments, "-o", str(tmp_path)) == 0
     with PilImage.open(tmp_path / "landscape_labels.png") as written:
         assert np.array_equal(np.asarray(written), result.label_image)
 
@@ -61,14 +59,11 @@ def test_the_command_names_the_model(
     picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     PilImage.fromarray(picture).save("a.png")
     segment.save_class_model(segment.fit_classes([picture], k=2), "model.json")
-    with pytest.raises(SystemExit):
-        main([*arguments, "a.png", "--save", "report,labels", "--smoothness", "5"])
+    run_main(*arguments, "a.png", "--save", "report,labels", "--smoothness", "5")
     page = Path("outputs/a_report.html").read_text()
     (command,) = re.findall(r'<pre id="command">(.*?)</pre>', page, re.DOTALL)
     assert "-k" not in shlex.split(command)
-    with pytest.raises(SystemExit) as stopped:
-        main([*shlex.split(command)[1:], "-o", "again"])
-    assert stopped.value.code == 0
+    assert run_main(*shlex.split(command)[1:], "-o", "again") == 0
     assert Path("again/a_labels.png").read_bytes() == Path("outputs/a_labels.png").read_bytes()
 
 
@@ -109,9 +104,7 @@ def test_every_image_has_a_page(pixels: np.ndarray) -> None:
 
 
 def test_the_command_line_writes_a_page(landscape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["report", str(landscape), "-k", "3", "--max-size", "64", "-o", str(tmp_path)])
-    assert stopped.value.code == 0
+    assert run_main("report", str(landscape), "-k", "3", "--max-size", "64", "-o", str(tmp_path)) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["landscape_report.html"]
     assert "landscape_report.html" in capsys.readouterr().out
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from folder_runs import run_main
 from PIL import Image as PilImage
+from program_runs import run_main
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError

@@ -15,10 +15,10 @@ from folder_runs import (
     read_manifest_without_times,
     ring_if_slow,
     run_batch,
-    run_main,
     start_batch,
     wait_for_end,
 )
+from program_runs import run_main
 
 from segment.runs.batch.folder_workers import DaskWorkers, start_workers
 from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, TABLE

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PilImage
+from program_runs import read_rows
 
 from segment.config.config import SegmentConfig
 from segment.runs.batch.class_plan import ClassPlan
@@ -33,11 +33,6 @@ def run_folder(folder: Path, output: Path, config: SegmentConfig, plan: ClassPla
         return [list(outcome.warnings) for outcome in run.iterate_outcomes()]
 
 
-def read_rows(output: Path) -> list[dict[str, str]]:
-    with (output / SHARES).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def test_each_image_and_class_has_a_row(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -53,13 +48,13 @@ def test_each_image_and_class_has_a_row(tmp_path: Path) -> None:
     )
     run_folder(folder, tmp_path / "out", config)
     run_folder(folder, tmp_path / "field", replace(config, spatial="field"))
-    in_field = read_rows(tmp_path / "field")
+    in_field = read_rows(tmp_path / "field" / SHARES)
     shares = [float(row["expected_share"]) for row in in_field if row["name"] == "lesion"]
     assert shares == pytest.approx([16 / 320, 32 / 320], abs=0.01)
     deviations = [row["expected_share_sd"] for row in in_field]
     assert [bool(text) for text in deviations] == [False, True, True] * 2
     assert all(0 < float(text) < 0.02 for text in deviations if text)
-    rows = {(row["input"], row["name"]): row for row in read_rows(tmp_path / "out")}
+    rows = {(row["input"], row["name"]): row for row in read_rows(tmp_path / "out" / SHARES)}
     assert len(rows) == 6
     for day, pixels in (("1", 16), ("2", 32)):
         row = rows[f"{day}.png", "lesion"]
@@ -70,8 +65,7 @@ def test_each_image_and_class_has_a_row(tmp_path: Path) -> None:
         soil = rows[f"{day}.png", "soil"]
         assert (soil["pixels"], soil["share"], soil["expected_share"], soil["group"]) == ("400", "", "", "")
         assert (row["expected_share"], row["expected_share_sd"]) == ("", "")
-    with (tmp_path / "out" / "segment_manifest.csv").open(newline="") as file:
-        (first, _) = csv.DictReader(file)
+    (first, _) = read_rows(tmp_path / "out" / "segment_manifest.csv")
     assert (first["share_soil"], first["share_lesion"]) == ("", "0.050000")
     pd = pytest.importorskip("pandas")
     table = pd.read_csv(tmp_path / "out" / SHARES, parse_dates=["acquired"])
@@ -90,18 +84,16 @@ def test_a_class_without_counterpart_is_empty(tmp_path: Path) -> None:
     (_, warnings) = run_folder(folder, tmp_path / "out", config, plan)
     assert any("nothing here is like dark of --align" in text for text in warnings)
     assert any("class 3 here is like no class of --align" in text for text in warnings)
-    rows = [row for row in read_rows(tmp_path / "out") if row["input"] == "b.png"]
+    rows = [row for row in read_rows(tmp_path / "out" / SHARES) if row["input"] == "b.png"]
     assert [(row["name"], row["pixels"], row["share"]) for row in rows] == [
         ("dark", "", ""), ("middle", "200", "0.5"), ("class 3", "200", "0.5"),
     ]  # fmt: skip
-    with (tmp_path / "out" / "b_classes.csv").open(newline="") as file:
-        assert [(row["pixels"], row["share"]) for row in csv.DictReader(file)] == [
-            ("", ""),
-            ("200", "0.5"),
-            ("200", "0.5"),
-        ]
-    with (tmp_path / "out" / "segment_manifest.csv").open(newline="") as file:
-        (first, second) = csv.DictReader(file)
+    assert [(row["pixels"], row["share"]) for row in read_rows(tmp_path / "out" / "b_classes.csv")] == [
+        ("", ""),
+        ("200", "0.5"),
+        ("200", "0.5"),
+    ]
+    (first, second) = read_rows(tmp_path / "out" / "segment_manifest.csv")
     assert (first["share_dark"], first["share_3"], second["share_dark"], second["share_3"]) == (
         "0.500000",
         *(None, "", "0.500000"),
@@ -117,7 +109,7 @@ def test_regions_of_interest_and_areas_have_rows_and_units(tmp_path: Path) -> No
     tags = [(33550, 12, 3, (2.0, 2.0, 0.0), True), (33922, 12, 6, (0, 0, 0, 5e5, 5e6, 0), True)]
     tifffile.imwrite(folder / "a.tif", gray, extratags=[*tags, (34735, 3, len(keys), keys, True)])
     run_folder(folder, tmp_path / "out", SegmentConfig(k=2, roi="grid:1x2", spatial="none", save="labels"))
-    rows = read_rows(tmp_path / "out")
+    rows = read_rows(tmp_path / "out" / SHARES)
     assert [(row["roi"], row["label"], row["pixels"], row["area"], row["area_unit"]) for row in rows] == [
         ("r1c1", "1", "24", "96.0", "m2"), ("r1c1", "2", "12", "48.0", "m2"),
         ("r1c2", "1", "0", "0.0", "m2"), ("r1c2", "2", "36", "144.0", "m2"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PilImage
+from program_runs import read_rows
 from raster_files import write
 from shapely.geometry import shape
 
@@ -30,11 +30,6 @@ def scene(tmp_path: Path) -> Path:
     return write(tmp_path / "scene.tif", pixels)
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def test_products_are_those_of_an_image(scene: Path, tmp_path: Path) -> None:
     config = SegmentConfig(k=3, save=SAVED, labels_format="tif", drop_class=("1",))
     outcome = run_job(Job(scene, tmp_path / "raster", "scene"), config, segment_raster_job, debug=True)
@@ -42,7 +37,7 @@ def test_products_are_those_of_an_image(scene: Path, tmp_path: Path) -> None:
     result.save(tmp_path / "image", stem="scene")
     assert {path.name for path in outcome.paths} == {path.name for path in (tmp_path / "image").iterdir()}
     for name in ("classes.csv", "regions.csv"):
-        mine, theirs = (read_table(tmp_path / kind / f"scene_{name}") for kind in ("raster", "image"))
+        mine, theirs = (read_rows(tmp_path / kind / f"scene_{name}") for kind in ("raster", "image"))
         unknown = dict.fromkeys(("posterior", "uncertainty", "expected_share", "expected_share_sd"), "")
         assert [row | unknown for row in mine] == [row | unknown for row in theirs]
     for name in ("classes.geojson", "classes.svg", "coco.json"):

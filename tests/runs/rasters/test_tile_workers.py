@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dask_cluster import LocalCluster, is_idle
-from folder_runs import hash_results, run_main
+from folder_runs import hash_results
+from program_runs import run_main
 from raster_files import write
 
 import segment
