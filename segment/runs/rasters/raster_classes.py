@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
@@ -24,6 +23,7 @@ from segment.preprocessor.working_copy import is_field_fine
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_colors import ColorSum, add_tile_colors, collect_tile_colors
+from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
 from segment.runs.rasters.working_copy import assemble_copy, make_copy_block, plan_copy_blocks
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
@@ -78,7 +78,8 @@ class RasterClasses:
 def fit_raster_classes(run: RasterRun) -> RasterClasses:
     """Make the first pass over a raster, and fit the classes."""
     if not choose_spatial_type(run.config).needs_copies:
-        return _fit_to_colors(run, _read_small_copy(run.raster, run.config))
+        # By this copy the number of classes is chosen, and clean-up judges.
+        return _fit_to_colors(run, preprocess(run.raster.read_thumbnail(MAX_COPY_SIDE), run.config))
     # The working copy has a fixed number of pixels, whatever the size of the raster: it fits into memory.
     blocks = plan_copy_blocks(run.raster, run.tile)
     make_block = partial(make_copy_block, run.raster, config=run.config)
@@ -123,6 +124,7 @@ def _measure_classes(
 ) -> RasterClasses:
     """Measure on the copy what clean-up and warnings need to know of the classes, and the field has not measured."""
     unmerged = fitted.classes.unmerged
+    tiles = (read_preprocessed(run.raster, window, run.config) for window in run.windows)
     return RasterClasses(
         fitted,
         space,
@@ -130,7 +132,7 @@ def _measure_classes(
         choose_spatial_type(run.config).explain_empty_class(run.config),
         _warn_of_flat_border(run.raster, copy) + notes,
         design_effect or measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
+        warn_of_uneven_light(copy, unmerged, space, tiles),
     )
 
 
@@ -193,11 +195,6 @@ def _count_colors(run: RasterRun) -> ColorSum:
     for part in run.sum_tiles(collect, add_tile_colors, RasterStage.COUNT_COLORS):
         colors.add(part)
     return colors
-
-
-def _read_small_copy(raster: Raster, config: SegmentConfig) -> Image:
-    """Read the copy by which the number of classes is chosen and clean-up judges, preprocessed as the tiles are."""
-    return preprocess(raster.read_thumbnail(MAX_COPY_SIDE), config)
 
 
 def _warn_of_flat_border(raster: Raster, copy: Image) -> tuple[str, ...]:

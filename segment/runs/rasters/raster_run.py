@@ -8,10 +8,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from segment.config.config import SegmentConfig
-from segment.core.image import Image
 from segment.core.stages import Stage
 from segment.runs.rasters.reader import Raster
-from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tile_workers import TileWorkers
 from segment.runs.rasters.tiles import Window, cut_tiles
 
@@ -60,16 +58,6 @@ class RasterRun:
     def windows(self) -> list[Window]:
         """The tiles of the raster."""
         return cut_tiles(self.raster.height, self.raster.width, self.tile)
-
-    def iterate_images(self) -> Iterator[Image]:
-        """Iterate over the tiles, read and preprocessed in this process.
-
-        Yields
-        ------
-        Image
-            One tile.
-        """
-        return (read_preprocessed(self.raster, window, self.config) for window in self.windows)
 
     def map_tiles(
         self, function: Callable[[Window], Result], stage: RasterStage, windows: list[Window] | None = None
