@@ -61,10 +61,6 @@ class Runs:
         ----------
         models : sequence of MixtureModel
             At least one, all with the same covariance type, number of components, and kind of noise and tails.
-
-        Returns
-        -------
-        Runs
         """
         stacked = replace(
             models[0],
@@ -103,10 +99,6 @@ class Runs:
         Parameters
         ----------
         shift, scale : ndarray of shape (d,), float64
-
-        Returns
-        -------
-        Runs
         """
         return replace(self, stacked=self.stacked.rescale(shift, scale))
 

@@ -62,10 +62,6 @@ class Prior:
         Parameters
         ----------
         shift, scale : ndarray of shape (d,), float64
-
-        Returns
-        -------
-        Prior
         """
         return replace(
             self,
@@ -80,10 +76,6 @@ class Prior:
         Parameters
         ----------
         weight : float, > 0
-
-        Returns
-        -------
-        Prior
         """
         return replace(self, strength=self.strength / weight, mean_strength=self.mean_strength / weight)
 
@@ -177,10 +169,6 @@ def make_flat_prior(d: int) -> Prior:
     ----------
     d : int
         Number of features.
-
-    Returns
-    -------
-    Prior
     """
     return Prior(np.eye(d), 0.0, np.zeros(d))
 
@@ -198,10 +186,6 @@ def make_conjugate_prior(cells: Cells, k: int, covariance_type: str, ridge: Floa
     covariance_type : {"full", "tied", "diag", "spherical"}
     ridge : ndarray of shape (d,), float64, >= 0
         As in :class:`Prior`.
-
-    Returns
-    -------
-    Prior
 
     Notes
     -----

@@ -85,10 +85,6 @@ class FieldEM:
         prior : Prior
         labels : ndarray of shape (n,), int, optional
             The classes 0..k-1 of all valid pixels to start from; by default the densities of the mixture tell them.
-
-        Returns
-        -------
-        MixtureModel
         """
         self._build_fields(classes.model)
         if labels is not None:
@@ -124,10 +120,6 @@ class FieldEM:
         prior : Prior
         max_steps : int
             Most steps.
-
-        Returns
-        -------
-        MixtureModel
         """
         self._build_fields(classes.model)
         k = classes.n_classes
@@ -179,10 +171,6 @@ class FieldEM:
         ----------
         model : MixtureModel
             That of the last fit, whose posteriors are at hand.
-
-        Returns
-        -------
-        bool
         """
         cells = concatenate(*self._cells)
         if measure_component_overlaps(model, cells[draw_pixels(len(cells))]).max() > MAX_OVERLAP:
