@@ -1,4 +1,4 @@
-"""Warn of single pixels of another class than all their neighbors: salt-and-pepper noise on areas that are even."""
+"""Warn of single pixels of another class than all their neighbors: salt-and-pepper noise, or hot pixels of a camera."""
 
 from __future__ import annotations
 
@@ -6,53 +6,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.core.errors import format_percent
 
 __all__ = ["count_isolated_pixels", "warn_of_isolated_pixels"]
+
+Counts = NDArray[np.intp]
 
 # Share of the pixels, and number: a few single pixels of a small drawing are part of it. In 408 photographs, noisy ones
 # among them, clean-up leaves at most 0.01 % of such pixels, in a sky of stars as many; of 1 % of salt and pepper on
 # even areas it leaves 0.4 % and more.
 MIN_SHARE, MIN_NUMBER = 0.002, 20
+# Of a class that hot pixels have to themselves, while the other classes share what the image shows.
+MIN_CLASS_SHARE = 0.5
 # Pixels that are looked at in a large image, in bands of rows.
 N_BANDS, MEASURED_PIXELS = 8, 2**16
 
 
-def warn_of_isolated_pixels(label_image: NDArray[np.uint8], config: SegmentConfig) -> tuple[str, ...]:
-    """Say that many pixels are of another class than all their neighbors.
+def warn_of_isolated_pixels(
+    label_image: NDArray[np.uint8], raw: NDArray[np.uint8], config: SegmentConfig
+) -> tuple[str, ...]:
+    """Say that many pixels, or most of a class, are of another class than all their neighbors.
 
     Parameters
     ----------
     label_image : ndarray of shape (H, W), uint8
         The labels after clean-up, 0 for none.
+    raw : ndarray of shape (H, W), uint8
+        The labels before clean-up, which takes the single pixels of a class and may leave its pairs.
     config : SegmentConfig
         Nothing is said where it asks for no clean-up.
 
     Returns
     -------
     tuple of str
-        A sentence, if there is something to say.
+        A sentence for each, if there is something to say. Of classes that clean-up has emptied another one tells.
 
     Examples
     --------
     >>> labels = np.ones((60, 60), np.uint8)
     >>> labels[5:50:2, 5] = 2
-    >>> warn_of_isolated_pixels(labels, SegmentConfig())[0].partition(",")[0]
+    >>> warn_of_isolated_pixels(labels, labels, SegmentConfig())[0].partition(",")[0]
     '0.6 % of the pixels are of another class than all their neighbors'
     """
     if config.clean_up == "none":
         return ()
-    n_isolated, n_pixels = count_isolated_pixels(label_image)
-    if n_isolated < max(MIN_NUMBER, MIN_SHARE * n_pixels):
-        return ()
-    share = 100 * n_isolated / n_pixels
     cure = "Raise --denoise-radius" if config.denoise == "median" else "Give --denoise median"
-    return (
-        f"{share:.1f} % of the pixels are of another class than all their neighbors, as under salt-and-pepper noise. "
-        f"{cure} to remove it",
+    n_isolated, n_pixels = count_isolated_pixels(label_image)
+    total, n = int(n_isolated.sum()), int(n_pixels.sum())
+    if total >= max(MIN_NUMBER, MIN_SHARE * n):
+        return (
+            f"{100 * total / n:.1f} % of the pixels are of another class than all their neighbors, as under "
+            f"salt-and-pepper noise. {cure} to remove it",
+        )
+    n_isolated, n_raw = count_isolated_pixels(raw)
+    is_hot = (n_isolated >= MIN_NUMBER) & (n_isolated > MIN_CLASS_SHARE * n_raw) & (n_pixels > 0)
+    return tuple(
+        f"class {label} is made of single pixels, {format_percent(n_raw[label], n)} of all, as hot or dead pixels of a "
+        f"camera are. {cure} to remove them, and the class is free for what the image shows"
+        for label in np.flatnonzero(is_hot)
     )
 
 
-def count_isolated_pixels(label_image: NDArray[np.uint8]) -> tuple[int, int]:
+def count_isolated_pixels(label_image: NDArray[np.uint8]) -> tuple[Counts, Counts]:
     """Count the pixels that differ from all their eight neighbors, which have labels, too.
 
     Parameters
@@ -62,8 +77,8 @@ def count_isolated_pixels(label_image: NDArray[np.uint8]) -> tuple[int, int]:
 
     Returns
     -------
-    n_isolated, n_pixels : int
-        Such pixels, and the labeled pixels that were looked at.
+    n_isolated, n_pixels : ndarray of shape (256,), int
+        Such pixels, and the pixels that were looked at, of each label; of label 0 none.
     """
     height, width = label_image.shape
     n_rows = max(1, MEASURED_PIXELS // (N_BANDS * width))
@@ -75,8 +90,8 @@ def count_isolated_pixels(label_image: NDArray[np.uint8]) -> tuple[int, int]:
     framed = np.pad(label_image[rows], ((0, 0), (0, 0), (1, 1)), mode="edge")
     labels = framed[:, 1:-1, 1:-1]
     is_isolated = labels > 0
-    n_pixels = int(np.count_nonzero(is_isolated))
+    n_pixels = np.bincount(labels[is_isolated], minlength=256)
     for down, right in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)):
         neighbors = framed[:, down : down + n_rows, right : right + width]
         is_isolated &= (neighbors != labels) & (neighbors > 0)
-    return int(np.count_nonzero(is_isolated)), n_pixels
+    return np.bincount(labels[is_isolated], minlength=256), n_pixels

@@ -128,7 +128,7 @@ def build_result(
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
     warnings = _warn_of_classes(rows, raw, rejected, spatial, found, config)
     warnings += _warn_of_cleanup(raw, clean, moves, rows if labels is clean else (), config)
-    warnings += _warn_of_limits(clean, spatial, found.classes.unmerged, config)
+    warnings += _warn_of_limits(clean, raw, spatial, found.classes.unmerged, config)
     return Segmentation(
         image=image,
         label_image=labels,
@@ -213,10 +213,14 @@ def _warn_of_cleanup(
 
 
 def _warn_of_limits(
-    clean: NDArray[np.uint8], spatial: SpatialModel, classes: ClassMixture, config: SegmentConfig
+    clean: NDArray[np.uint8],
+    raw: NDArray[np.uint8],
+    spatial: SpatialModel,
+    classes: ClassMixture,
+    config: SegmentConfig,
 ) -> tuple[str, ...]:
     """Say that structure is finer than regions; or of pixels that light is uneven, or many of them isolated."""
     if isinstance(spatial, RegionClasses):
         return warn_of_fine_structure(spatial, classes.n_classes, config)
     uneven = warn_of_uneven_light(spatial.data.copies[0], classes, spatial.data.space, [spatial.image])
-    return uneven + warn_of_isolated_pixels(clean, config)
+    return uneven + warn_of_isolated_pixels(clean, raw, config)

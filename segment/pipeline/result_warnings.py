@@ -154,7 +154,10 @@ def collect_result_warnings(
     empty = [row.label for row in rows if row.pixels == 0]
     swept = [label for label in empty if label in lost]
     if swept:
-        cure = f"{_choose_cleanup_remedy(config)}, or use fewer classes"
+        # A class of single hot pixels is missing among the others, and cannot be kept.
+        is_noise_left = config.denoise == "none" and not _list_cleanup_sizes(config)
+        noise = "; against hot pixels and other noise give --denoise median" if is_noise_left else ""
+        cure = f"{_choose_cleanup_remedy(config)}, or use fewer classes{noise}"
         warnings.append(_warn_of_empty(swept, f"clean-up gave all its pixels to other classes. {cure}"))
     never = [label for label in empty if label not in lost]
     if never and n_colors:
@@ -234,9 +237,14 @@ def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], con
 
 def _choose_cleanup_remedy(config: SegmentConfig) -> str:
     """Name the options that make clean-up change less: the sizes that are given, or else those for evidence."""
-    sizes = [name for name in ("smooth_radius", "min_region", "max_hole") if getattr(config, name)]
+    sizes = _list_cleanup_sizes(config)
     options = " or ".join("--" + name.replace("_", "-") for name in sizes)
     return f"Lower {options}" if sizes else "Lower --smoothness or give --clean-up none"
+
+
+def _list_cleanup_sizes(config: SegmentConfig) -> list[str]:
+    """List the settings of sizes that clean-up removes, as far as they are given."""
+    return [name for name in ("smooth_radius", "min_region", "max_hole") if getattr(config, name)]
 
 
 def _warn_of_empty(labels: Sequence[int], reason: str) -> str:

@@ -35,6 +35,7 @@ from segment.features.pixel_features import collect_cells, extract_features
 from segment.mixture.cells import Cells, concatenate
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
+from segment.mixture.packed_matrices import pack
 from segment.mixture.selection import Selection, choose_n_components, compute_residuals
 from segment.preprocessor.preprocessor import shrink, to_grayscale
 from segment.segmenter.field.noise_level import SMOOTHED_WIDTHS, smooth_noise
@@ -42,6 +43,8 @@ from segment.segmenter.fit_data import FitData
 from segment.segmenter.independent_pixels import estimate_effective_size, mask_interior
 
 __all__ = ["choose_classes", "measure_adjacency"]
+
+Floats = NDArray[np.float64]
 
 # The longer side, in pixels, of the copies on which the number of classes is chosen.
 _COPY_SIDE = 256
@@ -52,8 +55,9 @@ _EDGE_SHARE = 0.2
 # of compression noise would get a class for each of its levels.
 _COLOR_TOLERANCE = 2 / 255
 # Pixels of more than 8 bits often fill a small part of that range, as temperatures do. There it is that share of so
-# many times the range of their values, without the least and the greatest thousandth, but two steps of them at least.
-_RANGE_FACTOR, _RANGE_TAIL = 4.0, 0.001
+# many times the range of their values, but two steps of them at least. The ends are left out, where hot pixels may be.
+# Bands that are no colors may have other units, so each has a range of its own.
+_RANGE_FACTOR, _RANGE_TAIL = 4.0, 0.005
 # The most independent pixels that images count as. A class of 1 % of the area then has ten of them, about as many as a
 # class of color has parameters. Classes are never exactly Gaussian, and more observations would make classes of that.
 _MAX_INDEPENDENT_PIXELS = 1000.0
@@ -137,8 +141,8 @@ def _choose_on_copies(
 ) -> Selection:
     """Choose the number of classes of the valid pixels of copies."""
     space = data.space
-    tolerance = _choose_tolerance(data.copies)
-    copy_cells = concatenate(*(_collect_copy_cells(space.name, copy, tolerance) for copy in copies))
+    tolerances = _choose_tolerances(data.copies)
+    copy_cells = concatenate(*(_collect_copy_cells(space.name, copy, tolerances) for copy in copies))
     # Where the valid pixels are scattered, a smaller copy may have none.
     if len(copy_cells) == 0:
         copy_cells = data.cells
@@ -210,8 +214,8 @@ def _make_interior_copy(image: Image, feature_name: str) -> Image:
     return replace(copy, valid=mask_interior(pixels, copy.valid, edge_share=_EDGE_SHARE))
 
 
-def _choose_tolerance(images: Sequence[Image]) -> float:
-    """Choose the width of a cell, as a share of the range from black to white: colors that differ by less are one."""
+def _choose_tolerances(images: Sequence[Image]) -> Floats:
+    """Choose the width of a cell as a share of the range from black to white: one for colors, or one for each band."""
     ends, steps = [], []
     for image in images:
         # Images of one fit may have different depths.
@@ -219,25 +223,29 @@ def _choose_tolerance(images: Sequence[Image]) -> float:
         if image.pixels.dtype == np.uint8 or not values.size:
             continue
         full_range = image.white - image.black
-        ends.append((np.quantile(values, (_RANGE_TAIL, 1 - _RANGE_TAIL)) - image.black) / full_range)
-        steps.append(float(np.diff(np.unique(values)).min(initial=full_range)) / full_range)
+        # A row for each band; the channels of a color have one row.
+        bands = values.T if values.ndim == 2 and values.shape[1] != 3 else values.reshape(1, -1)
+        ends.append((np.quantile(bands, (_RANGE_TAIL, 1 - _RANGE_TAIL), axis=1) - image.black) / full_range)
+        steps.append([float(np.diff(np.unique(band)).min(initial=full_range)) / full_range for band in bands])
     if not ends:
-        return _COLOR_TOLERANCE
-    narrow = _RANGE_FACTOR * float(np.max(ends) - np.min(ends))
+        return np.array([_COLOR_TOLERANCE])
+    narrow = _RANGE_FACTOR * (np.max(ends, axis=(0, 1)) - np.min(ends, axis=(0, 1)))
     # Pixels of 8 bits may be stored as deeper ones.
-    return min(_COLOR_TOLERANCE, max(_COLOR_TOLERANCE * narrow, 2 * min(steps)))
+    widths = np.maximum(_COLOR_TOLERANCE * narrow, 2 * np.min(steps, axis=0))
+    return np.asarray(np.minimum(_COLOR_TOLERANCE, widths), dtype=np.float64)
 
 
-def _collect_copy_cells(feature_name: str, copy: Image, tolerance: float) -> Cells:
-    """Collect the cells of a copy, each as wide as the color tolerance."""
+def _collect_copy_cells(feature_name: str, copy: Image, tolerances: Floats) -> Cells:
+    """Collect the cells of a copy, each as wide as the tolerances."""
     # Images of one fit may have different depths, so each copy has a feature space of its own.
     features = extract_features(copy, feature_name)
     index = features.index
     cells = features.cells if index.is_sampled else collect_cells(features.space, index.iterate_parts(), exact=True)
     # The scatter of a cell stands for rounding to one level: 1 / 12 in squared levels. The factor adds a standard
     # deviation of `levels` to it.
-    levels = tolerance * (features.space.white - features.space.black)
-    return replace(cells, scatters=cells.scatters * (1 + 12 * levels**2))
+    levels = np.broadcast_to(tolerances * (features.space.white - features.space.black), cells.n_features)
+    factors = np.sqrt(1 + 12 * levels**2)
+    return replace(cells, scatters=cells.scatters * pack(np.outer(factors, factors)))
 
 
 def _count_independent_pixels(model: MixtureModel, feature_name: str, copy: Image) -> float:

@@ -40,7 +40,7 @@ def test_salt_and_pepper_is_told_and_its_remedy_removes_it(
 def test_more_than_the_filter_removes_asks_for_a_larger_one() -> None:
     labels = np.ones((60, 60), np.uint8)
     labels[5:50:2, 5] = 2
-    (warning,) = warn_of_isolated_pixels(labels, segment.SegmentConfig(denoise="median"))
+    (warning,) = warn_of_isolated_pixels(labels, labels, segment.SegmentConfig(denoise="median"))
     assert warning.endswith("Raise --denoise-radius to remove it")
 
 
@@ -62,8 +62,22 @@ def test_a_few_single_pixels_of_a_drawing_are_part_of_it() -> None:
     at = np.arange(2, 2 + 3 * (MIN_NUMBER // 4), 3)
     drawing[at, at] = 200
     found = segment.segment_image(drawing, k=2)
-    assert count_isolated_pixels(found.labels) == (len(at), drawing.size)
+    assert [counts.sum() for counts in count_isolated_pixels(found.labels)] == [len(at), drawing.size]
     assert not found.warnings
+
+
+@pytest.mark.parametrize("side", [0, 3])
+def test_a_class_of_hot_pixels_is_told_and_its_remedy_removes_it(side: int, rng: np.random.Generator) -> None:
+    truth = np.arange(210)[None] // 70 * np.ones((210, 1), dtype=int)
+    values = 2000 + 300 * truth + rng.normal(0, 30, truth.shape)
+    values[rng.uniform(size=truth.shape) < 0.001] = 65535
+    values[50 : 50 + side, 100 : 100 + side] = 65535  # what clean-up leaves
+    found = segment.segment_image(values.astype(np.uint16), k=3)
+    (told,) = (warning for warning in found.warnings if "--denoise median" in warning)
+    assert told.startswith("class 3 is made of single pixels, 0.1" if side else "class 3 is empty: clean-up gave all")
+    cured = segment.segment_image(values.astype(np.uint16), k=3, denoise="median")
+    assert side or np.mean(cured.labels - 1 == truth) > 0.99
+    assert not any("--denoise median" in warning for warning in cured.warnings)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2), (3, 3), (30, 20)])
@@ -72,11 +86,15 @@ def test_the_count_is_that_of_single_windows(rng: np.random.Generator, shape: tu
     height, width = shape
     windows = [labels[y - 1 : y + 2, x - 1 : x + 2] for y in range(1, height - 1) for x in range(1, width - 1)]
     isolated = [window.all() and np.count_nonzero(window == window[1, 1]) == 1 for window in windows]
-    assert count_isolated_pixels(labels) == (sum(isolated), np.count_nonzero(labels))
+    n_isolated, n_pixels = count_isolated_pixels(labels)
+    inner = labels[1:-1, 1:-1].ravel()
+    expected = np.bincount(inner[isolated], minlength=256) if any(isolated) else np.zeros(256)
+    np.testing.assert_array_equal(n_isolated, expected)
+    np.testing.assert_array_equal(n_pixels, np.bincount(labels[labels > 0], minlength=256))
 
 
 def test_of_a_large_image_bands_are_looked_at(rng: np.random.Generator) -> None:
     labels = np.where(rng.uniform(size=(4000, 500)) < 0.01, 2, 1).astype(np.uint8)
-    n_isolated, n_pixels = count_isolated_pixels(labels)
+    n_isolated, n_pixels = (counts.sum() for counts in count_isolated_pixels(labels))
     assert n_pixels < labels.size / N_BANDS
     assert n_isolated / n_pixels == pytest.approx(0.01 * 0.99**8, abs=0.002)

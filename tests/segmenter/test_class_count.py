@@ -164,6 +164,18 @@ def test_temperatures_in_a_small_part_of_the_range_are_told_apart(white: int | N
     assert segment.segment_image(array, k="auto").n_classes == 3
 
 
+def test_a_few_hot_pixels_hide_no_classes(rng: np.random.Generator) -> None:
+    values = 2000 + 300 * (np.arange(160) // 40) + rng.normal(0, 40, (120, 160))
+    values[rng.uniform(size=values.shape) < 0.002] = 65535
+    assert segment.segment_image(values.astype(np.uint16), k="auto").n_classes >= 4
+
+
+def test_bands_in_other_units_are_told_apart(rng: np.random.Generator) -> None:
+    left, top = np.meshgrid(np.arange(160) < 80, np.arange(120) < 60)
+    bands = np.dstack([np.where(left, 290, 300), np.where(top, 0.1, 0.5)]) + rng.normal(0, [1, 0.04], (120, 160, 2))
+    assert segment.segment_image(bands.astype(np.float32), k="auto").n_classes == 4
+
+
 @pytest.mark.parametrize("factor", [16, 257, 1 / 255])
 def test_levels_of_8_bits_stored_in_more_make_no_classes(factor: float, rng: np.random.Generator) -> None:
     levels = np.rint(180 + gaussian_filter(rng.normal(0, 1, (100, 150)), 2) * 5)
