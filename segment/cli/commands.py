@@ -242,10 +242,17 @@ def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **op
     examples=(
         "segment raster b.tif -k 4",
         "segment raster b.tif -k 4 --bands 3,2 --nodata 0 -o maps",
+        "segment raster b.tif --model model.json",
     ),
-    usual=("k", "name", "bands", "nodata"),
+    usual=("model", "k", "name", "bands", "nodata"),
 )
 @INPUTS
+@click.option(
+    "--model",
+    type=NamedPath(path_type=Path),
+    metavar="FILE",
+    help="Find the classes of this saved model, as 'segment apply' does.",
+)
 @add_setting_options("raster")
 @click.option(
     "--allow-vrt-sources",
@@ -258,6 +265,7 @@ def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **op
 @DEBUG
 def segment_rasters(
     inputs: tuple[Path, ...],
+    model: Path | None,
     allow_vrt_sources: bool,
     scheduler: str,
     output: Path,
@@ -274,12 +282,18 @@ def segment_rasters(
     pip install 'gmm-segment[geo]'.
     """
     from segment.runs.rasters.raster_job import plan_raster_jobs, segment_raster_job
+    from segment.segmenter.class_model.storage import load_class_model
 
-    config = make_config("raster", options)
-    jobs = plan_raster_jobs(inputs, output, config, list_selection_paths(config))
-    note = describe_default_k(options, config, None)
+    found = None if model is None else load_class_model(model)
+    if found is None:
+        config = make_config("raster", options)
+    else:
+        config = make_config("raster --model FILE", options, **found.settings)
+    also_read = [*list_selection_paths(config), *filter(None, [model])]
+    jobs = plan_raster_jobs(inputs, output, config, also_read)
+    note = describe_default_k(options, config, found)
     with connect_cluster(scheduler) as cluster:
-        work = partial(segment_raster_job, allow_vrt_sources=allow_vrt_sources, cluster=cluster)
+        work = partial(segment_raster_job, model=found, allow_vrt_sources=allow_vrt_sources, cluster=cluster)
         return run_jobs(jobs, config, work, debug=debug, as_json=as_json, note=note)
 
 

@@ -88,9 +88,34 @@ _RASTER = EntryPoint(
         "labels_format": "Leave it out: the labels are written as a GeoTIFF",
     },
 )
+# With a saved model the classes are there.
+_RASTER_APPLY = replace(
+    _RASTER,
+    text="segment_raster with a model",
+    groups=("Preprocessing", "Space", "Clean-up"),
+    besides=(*_RASTER.besides, "order", "merge", "name", "reject"),
+    remedies={**dict.fromkeys(("Classes", "Features", "Mixture"), _MODEL_HAS_IT), **_RASTER.remedies},
+)
 _RASTER_PRODUCTS = (
     *("labels", "panel", "geojson", "svg", "coco", "classes", "regions", "measurements", "model", "config"),
 )
+
+
+def _make_raster_command(function: EntryPoint, text: str) -> EntryPoint:
+    """Make the entry point of a command from that of the function: it writes more than labels."""
+    return replace(
+        function,
+        text=text,
+        besides=(*function.besides, "drop_class", "geojson_crs"),
+        remedies={
+            **function.remedies,
+            **dict.fromkeys(("regions", "coherence"), "Leave it out, or give the file to segment run with --max-size"),
+            "save": f"Choose of {', '.join(_RASTER_PRODUCTS)}",
+        },
+        products=_RASTER_PRODUCTS,
+    )
+
+
 # A model holds classes alone: what is done with labels is decided where it is applied.
 _FIT = EntryPoint(
     "fit_classes",
@@ -154,6 +179,7 @@ ENTRY_POINTS: Mapping[str, EntryPoint] = {
         besides=("regions",),
     ),
     "segment_raster": _RASTER,
+    "segment_raster with a model": _RASTER_APPLY,
     "fit_classes": _FIT,
     "apply_classes": _APPLY,
     "compare_image": _COMPARE,
@@ -170,17 +196,8 @@ ENTRY_POINTS: Mapping[str, EntryPoint] = {
     "batch": EntryPoint("segment batch", _ALL),
     "batch --model shared": EntryPoint("segment batch --model shared", _ALL, leave_out=("regions",)),
     "batch --model FILE": replace(_APPLY, text="segment batch --model FILE"),
-    "raster": replace(
-        _RASTER,
-        text="segment raster",
-        besides=(*_RASTER.besides, "drop_class", "geojson_crs"),
-        remedies={
-            **_RASTER.remedies,
-            **dict.fromkeys(("regions", "coherence"), "Leave it out, or give the file to segment run with --max-size"),
-            "save": f"Choose of {', '.join(_RASTER_PRODUCTS)}",
-        },
-        products=_RASTER_PRODUCTS,
-    ),
+    "raster": _make_raster_command(_RASTER, "segment raster"),
+    "raster --model FILE": _make_raster_command(_RASTER_APPLY, "segment raster --model FILE"),
     "fit": replace(_FIT, text="segment fit", besides=("overwrite",), products=("config",)),
     "apply": replace(_APPLY, text="segment apply"),
     "relabel": replace(_RELABEL, text="segment relabel", saved=RELABEL_PRODUCTS),

@@ -67,7 +67,9 @@ class FileKind:
         if self.is_readable:
             return ""
         if self._missing_library is None:
-            return "Give it to 'segment raster'." if self.raster else "Save it as PNG or TIFF."
+            return (
+                "Give it to 'segment raster'; it takes a saved model too." if self.raster else "Save it as PNG or TIFF."
+            )
         return f"Run: pip install 'gmm-segment[{self._missing_library[2]}]'."
 
     @property

@@ -24,7 +24,7 @@ from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_
 from segment.pipeline.sources import Source, get_page, get_source_path, name_page
 from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
 
-__all__ = ["choose_pixel_size", "load_source", "preprocess", "read_image"]
+__all__ = ["choose_pixel_size", "clip_to_white", "load_source", "preprocess", "read_image"]
 
 MAX_SIZE_DIFFERENCE = 0.01  # of the areas of a pixel, by the settings and by the file, that is not worth a word
 
@@ -146,11 +146,21 @@ def preprocess(image: Image, config: SegmentConfig) -> Image:
     image = shrink(clip_floats(image), max_size=config.max_size)
     if config.greyscale:
         image = to_grayscale(image)
-    return _clip_to_white(denoise(image, method=config.denoise, radius=config.denoise_radius))
+    return clip_to_white(denoise(image, method=config.denoise, radius=config.denoise_radius))
 
 
-def _clip_to_white(image: Image) -> Image:
-    """Clip values above white, which occur in 16-bit images where the scale is that of a model."""
+def clip_to_white(image: Image) -> Image:
+    """Clip values above white, which occur in 16-bit images where the scale is that of a model.
+
+    Parameters
+    ----------
+    image : Image
+
+    Returns
+    -------
+    Image
+        The image itself where there are none.
+    """
     if image.pixels.dtype != np.uint16 or int(image.pixels.max()) <= image.white:
         return image
     return replace(image, pixels=np.minimum(image.pixels, image.pixels.dtype.type(image.white)))

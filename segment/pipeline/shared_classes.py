@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -11,13 +11,13 @@ from typing import Any, Unpack
 import numpy as np
 
 from segment.config.config import SegmentConfig
+from segment.config.entry_points import ENTRY_POINTS
 from segment.config.setting_arguments import SettingArguments
 from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.core.stages import Stage
-from segment.features.pixel_features import PixelFeatures
-from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.selection import Selection
+from segment.pipeline.model_application import AppliedModel
 from segment.pipeline.multi_image_fit import ImagePart, TrainingImage, collect_part, find_common_scale, fit_parts
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, take_arrays
 from segment.pipeline.preparation import preprocess, read_image
@@ -25,18 +25,11 @@ from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
 from segment.pipeline.result_building import build_result, clean_labels
 from segment.pipeline.sources import Source, get_page_name, get_source_name, list_pages
-from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.storage import require_class_model
-from segment.segmenter.class_model.validation import PREPROCESSING
-from segment.segmenter.class_regrouping import regroup_classes
-from segment.segmenter.fit_data import FitData
-from segment.segmenter.known_colors import recall_colors
 from segment.segmenter.spatial_model import build_spatial_model
 
 __all__ = ["apply_classes", "fit_and_select", "fit_classes", "label_with_model", "resolve_for_model"]
-
-CLASS_NUMBER_SETTINGS = ("k_range", "criterion", "seed_color")
 
 
 def fit_classes(
@@ -186,7 +179,9 @@ def apply_classes(
     return label_with_model(model, source, config, on_stage=on_stage, arrays=arrays)
 
 
-def resolve_for_model(model: ClassModel, config: SegmentConfig | None, settings: dict[str, Any]) -> SegmentConfig:
+def resolve_for_model(
+    model: ClassModel, config: SegmentConfig | None, settings: Mapping[str, Any], entry_point: str = "apply_classes"
+) -> SegmentConfig:
     """Resolve the settings with which the classes of a model are found in an image.
 
     Parameters
@@ -210,10 +205,10 @@ def resolve_for_model(model: ClassModel, config: SegmentConfig | None, settings:
         # First without the model's settings, which would seem to contradict a setting that is not used.
         # But names and merges count by the classes of the model.
         known = {"k": model.n_classes} if {"name", "merge"} & settings.keys() else {}
-        SegmentConfig.from_values(**{**known, **settings}).reject_unused_by("apply_classes", model.settings)
-        merged = SegmentConfig.resolve(None, settings, **model.settings)
-        return merged.reject_unused_by("apply_classes", model.settings, has_defaults=True)
-    return SegmentConfig.resolve(config, settings).reject_unused_by("apply_classes", model.settings)
+        SegmentConfig.from_values(**{**known, **settings}).reject_unused_by(entry_point, model.settings)
+        merged = SegmentConfig.resolve(None, settings, **ENTRY_POINTS[entry_point].fixed, **model.settings)
+        return merged.reject_unused_by(entry_point, model.settings, has_defaults=True)
+    return SegmentConfig.resolve(config, settings).reject_unused_by(entry_point, model.settings)
 
 
 def label_with_model(
@@ -244,12 +239,8 @@ def label_with_model(
     Segmentation
         Its `fit` has no iterations.
     """
-    fit_settings = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
-    # These settings might contradict the model's number of classes.
-    usual = {name: getattr(SegmentConfig, name) for name in CLASS_NUMBER_SETTINGS}
-    config = replace(config, **usual, **fit_settings)
-    n_before = model.n_classes
-    model, regrouped = _regroup_model(model, config)
+    applied = AppliedModel.from_settings(model, config)
+    model, config = applied.model, applied.config
     clock = Stopwatch(on_stage, source)
     clock(Stage.READ)
     image = model.rescale_image(read_image(source, config, arrays))  # 1 loader
@@ -259,7 +250,7 @@ def label_with_model(
     spatial = build_spatial_model(preprocessed, config, clock)  # 3 pixel features
     model.check_features(spatial.data.space, get_page_name(source))
     clock(Stage.LABEL)
-    found = _take_classes(model, spatial.data, n_before, regrouped)  # 4 segmenter, without a fit
+    found = applied.take_classes(spatial.data)  # 4 segmenter, without a fit
     unmerged = found.classes.unmerged
     labeled = spatial.label(unmerged, reject=config.reject)
     clock(Stage.CLEAN_UP)
@@ -268,28 +259,3 @@ def label_with_model(
     command = ("apply", model.file, get_source_name(source)) if is_file else ()
     provenance = Provenance(get_source_name(source), command, clock.seconds)
     return build_result(image, spatial, labeled, cleaned, found, model, config, provenance)
-
-
-def _regroup_model(model: ClassModel, config: SegmentConfig) -> tuple[ClassModel, tuple[str, ...]]:
-    """Order, merge and name the classes of a model as the settings say; return warnings too."""
-    if config.order == "auto" and not config.merge and not config.name:
-        return model, ()
-    new = regroup_classes(model.class_mixture, model.names, model.space, config)
-    classes = new.classes
-    return (
-        replace(model, mixture=classes.model, groups=classes.groups, parts=classes.parts, names=new.names),
-        new.warnings,
-    )
-
-
-def _take_classes(model: ClassModel, data: FitData, n_before: int, notes: tuple[str, ...]) -> FittedClasses:
-    """Take the classes of a model as they are, and measure how well they explain an image."""
-    classes, source, valid = model.class_mixture, data.source, data.copies[0].valid
-    has_pixels, known = bool(valid.any()), None
-    if has_pixels and isinstance(source, PixelFeatures):
-        known = recall_colors(classes.unmerged, source.space, source.index)
-    fit = score_as_fit(model.mixture, known.compute_mean_log_density(valid) if known else data.cells)
-    log_likelihood = float(fit.finish.log_likelihoods[-1])
-    warnings = model.training.describe_drift(log_likelihood) if has_pixels else ("no pixel is valid",)
-    selection = Selection.from_number(n_before, model.mixture.n_components)  # merges do not count
-    return FittedClasses(classes, selection, fit, model.names, log_likelihood, (*warnings, *notes))

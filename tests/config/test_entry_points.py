@@ -76,6 +76,7 @@ COMMAND_LINES = {
     "batch --model shared": ["batch", ".", "--model", "shared"],
     "batch --model FILE": ["batch", ".", "--model", "m.json"],
     "raster": ["raster", "a.tif"],
+    "raster --model FILE": ["raster", "a.tif", "--model", "m.json"],
     "fit": ["fit", "a.tif", "-o", "new.json"],
     "apply": ["apply", "m.json", "a.tif"],
     "relabel": ["relabel", "a.tif"],
@@ -95,10 +96,13 @@ WORK = (
 
 def call_function(entry_point: str, picture: str, *config: SegmentConfig, **settings: Any) -> None:
     """Call a function of the library with a file, and save what it makes."""
-    function: Callable[..., Any] = getattr(segment, entry_point)
+    function: Callable[..., Any] = getattr(segment, entry_point.split(maxsplit=1)[0])
     if entry_point == "segment_raster":
         pytest.importorskip("rasterio")
         function(picture, "out.tif", *config, **settings)
+    elif entry_point == "segment_raster with a model":
+        pytest.importorskip("rasterio")
+        function(picture, "out.tif", *config, model=segment.load_class_model("m.json"), **settings)
     elif entry_point == "fit_classes":
         function([picture], *config, **settings)
     elif entry_point == "apply_classes":

@@ -26,7 +26,7 @@ from segment.runs.rasters.tile_colors import ColorSum, add_tile_colors, collect_
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
 from segment.runs.rasters.working_copy import assemble_copy, make_copy_block, plan_copy_blocks
-from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
+from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.field_solver import FieldProblem
@@ -101,7 +101,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
     features = extract_features(copy, config.features)
     space = features.space
     run.on_stage(RasterStage.FIT)
-    fitted = fit_image_classes(FitData(space, features.cells, (copy,)), config)
+    fitted = run.find_classes(FitData(space, features.cells, (copy,)), config)
     unmerged = fitted.classes.unmerged
     min_log_density = -math.inf
     notes: tuple[str, ...] = ()
@@ -160,7 +160,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
     space = colors.space
     cells, notes = colors.make_cells()
     run.on_stage(RasterStage.FIT)
-    fitted = fit_image_classes(FitData(space, cells, (copy,)), config)
+    fitted = run.find_classes(FitData(space, cells, (copy,)), config)
     unmerged = fitted.classes.unmerged
     min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
 

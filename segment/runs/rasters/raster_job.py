@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import SegmentError, printable_path
@@ -15,6 +16,9 @@ from segment.runs.config_files import write_config_file
 from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
 from segment.runs.workers.dask_client import Cluster
+
+if TYPE_CHECKING:
+    from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = ["join_stems", "plan_raster_jobs", "segment_raster_job"]
 
@@ -69,6 +73,7 @@ def segment_raster_job(
     config: SegmentConfig,
     on_stage: Callable[[str], None],
     *,
+    model: ClassModel | None = None,
     cluster: Cluster | None = None,
     allow_vrt_sources: bool = False,
 ) -> Outcome:
@@ -80,6 +85,8 @@ def segment_raster_job(
         As for :func:`segment.runs.image_job.run_job`.
     on_stage : callable
         Called with the text of each stage when it begins, and after each tile.
+    model : ClassModel, optional
+        Whose classes are found.
     cluster : Cluster, optional
         Its workers read and label the tiles.
     allow_vrt_sources : bool
@@ -102,7 +109,7 @@ def segment_raster_job(
     try:
         check_raster_products(source, config, allow_vrt_sources=allow_vrt_sources)
         result = segment_raster(
-            source, path, work, allow_vrt_sources=allow_vrt_sources, cluster=cluster, on_stage=on_stage
+            source, path, work, model=model, allow_vrt_sources=allow_vrt_sources, cluster=cluster, on_stage=on_stage
         )
         on_stage(Stage.WRITE)
         products = save_raster_products(result, config, job.stem)

@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial, reduce
 from os import PathLike
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
 from segment.core.atomic_files import refuse_existing
-from segment.core.errors import ImageError, SettingsError, printable_path
+from segment.core.errors import ImageError, ModelError, SettingsError, printable_path
 from segment.core.threads import can_start_threads
+from segment.features.color_space import FeatureSpace
 from segment.output.class_colors import choose_palette_colors
 from segment.pipeline.label_cleanup import LabelCleaner, resolve_sizes
+from segment.pipeline.model_application import AppliedModel
 from segment.pipeline.preparation import choose_pixel_size
 from segment.pipeline.result_warnings import warn_of_absent_classes
+from segment.pipeline.shared_classes import resolve_for_model
 from segment.runs.path_checks import refuse_other_format
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.label_blocks import LabelBlock, cut_blocks
@@ -40,10 +43,11 @@ from segment.runs.rasters.tile_preprocessing import compute_filter_halo
 from segment.runs.rasters.tile_selection import EVERYTHING
 from segment.runs.rasters.tile_workers import N_THREADS, DaskTiles, Threads
 from segment.runs.rasters.tiles import Window
-from segment.runs.rasters.value_range import ValueRange, apply_scale, find_value_range
+from segment.runs.rasters.value_range import ValueRange, apply_scale, find_value_range, take_model_scale
 from segment.runs.rasters.writer import create_label_raster
 from segment.runs.selection_files import list_selection_paths, make_selection_absolute
 from segment.runs.workers.dask_client import Cluster
+from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.field.share_sample import ShareSample, pool_share_samples
 from segment.segmenter.spatial_model import choose_spatial_type
 
@@ -64,6 +68,7 @@ def segment_raster(
     output: str | PathLike[str],
     config: SegmentConfig | None = None,
     *,
+    model: ClassModel | None = None,
     tile: int = 0,
     allow_vrt_sources: bool = False,
     cluster: Cluster | None = None,
@@ -88,6 +93,9 @@ def segment_raster(
     config : SegmentConfig, optional
         All settings at once. Those of sizes in memory and of products are refused: `max_pixels`, `max_size`, `save`,
         `labels_format`.
+    model : ClassModel, optional
+        Find the classes of this model, as :func:`segment.apply_classes` does, instead of fitting some. The settings of
+        the fit are its own, as are those of the preprocessing where nothing is said.
     tile : int, pixels
         Side of the tiles; 0 for as large ones as memory should hold. Raised: more memory, and fewer borders between
         tiles, at which clean-up sees only a part of a large region.
@@ -116,6 +124,8 @@ def segment_raster(
         If the scheduler is gone, or workers do not see the raster or are killed.
     DependencyError
         If rasterio is not installed, here or on a worker.
+    ModelError
+        If the model has other features, or is of images that were shrunk.
     SettingsError
         If a setting is unknown, out of its range, or not possible for such bands.
 
@@ -141,7 +151,11 @@ def segment_raster(
     ...     tifffile.imread(result.path, key=0)[0]
     array([1, 1, 1, 1, 2, 2], dtype=uint8)
     """
-    config = SegmentConfig.resolve(config, settings).reject_unused_by("segment_raster")
+    applied = None if model is None else _apply_model(model, config, settings)
+    if applied is None:
+        config = SegmentConfig.resolve(config, settings).reject_unused_by("segment_raster")
+    else:
+        config = applied.config
     if tile < 0:
         raise SettingsError(f"tile: a side of at least one pixel, or 0 for a suitable one; got {tile}.")
     path = Path(output)
@@ -162,6 +176,8 @@ def segment_raster(
         )
         raster = select_raster_pixels(raster, config)
         run = _find_scale(RasterRun(raster, config, tile or _choose_tile(raster, config), workers, on_stage))
+        if applied is not None:
+            run = _take_model(run, applied)
         classes = fit_raster_classes(run)
         _check_any_pixel(run, classes)
         means = classes.space.convert_to_rgb(classes.fitted.classes.compute_means())
@@ -176,7 +192,28 @@ def segment_raster(
                 writer.write(blocks)
                 tiles.append(replace(part, shares=None))
                 shares = pool_share_samples([each for each in (shares, part.shares) if each])
-    return summarize_raster(path, run.raster, colors, classes, tiles, config, shares)
+    found = summarize_raster(path, run.raster, colors, classes, tiles, config, shares)
+    return found if applied is None else replace(found, class_model=applied.model)
+
+
+def _apply_model(model: ClassModel, config: SegmentConfig | None, settings: Mapping[str, Any]) -> AppliedModel:
+    """Prepare the classes of a model with the settings by which they are found."""
+    config = resolve_for_model(model, config, settings, "segment_raster with a model")
+    if config.max_size:
+        raise ModelError(
+            f"model: of images in their own size, as a raster keeps it; got one of images that were shrunk to "
+            f"{config.max_size} pixels. Fit it without --max-size."
+        )
+    return AppliedModel.from_settings(model, config)
+
+
+def _take_model(run: RasterRun, applied: AppliedModel) -> RasterRun:
+    """Read a raster on the scale of a model, and take the classes of the model in place of a fit."""
+    raster = take_model_scale(run.raster, applied.model)
+    n_channels = 1 if run.config.greyscale else raster.n_channels
+    space = FeatureSpace(run.config.features, n_channels, raster.black, raster.white)
+    applied.model.check_features(space, printable_path(raster.path))
+    return replace(run, raster=raster, find_classes=lambda data, _: applied.take_classes(data))
 
 
 def _choose_size(raster: Raster, config: SegmentConfig) -> Raster:

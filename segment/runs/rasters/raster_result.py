@@ -173,7 +173,9 @@ def summarize_raster(
     rejected = sum(tile.rejected for tile in tiles) / max(1, sum(tile.valid for tile in tiles))
     # A label that is lost in one tile may have pixels in another: only classes that are empty in the whole table count.
     lost = sorted({label for tile in tiles for label in tile.lost})
-    warnings = collect_result_warnings(rows, config, rejected=rejected, lost=lost, reason=classes.empty_reason)
+    # As for an image: the classes of a saved model may well be missing.
+    fitted_rows = rows if fitted.fit.is_fitted else ()
+    warnings = collect_result_warnings(fitted_rows, config, rejected=rejected, lost=lost, reason=classes.empty_reason)
     warnings += warn_of_cleanup(before, after, config) + classes.light
     interest = _sum_interest(raster, tiles, rows)
     empty = _note_empty_regions(raster, interest)

@@ -12,6 +12,8 @@ from segment.core.stages import Stage
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_workers import TileWorkers
 from segment.runs.rasters.tiles import Window, cut_tiles
+from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
+from segment.segmenter.fit_data import FitData
 
 __all__ = ["RasterRun", "RasterStage"]
 
@@ -46,6 +48,8 @@ class RasterRun:
         Who works on the tiles.
     on_stage : callable
         Called with the text of each stage when it begins, and after each tile.
+    find_classes : callable
+        Finds the classes of what was collected of the raster: by a fit, or those of a saved model.
     """
 
     raster: Raster
@@ -53,6 +57,7 @@ class RasterRun:
     tile: int
     workers: TileWorkers
     on_stage: Callable[[str], None]
+    find_classes: Callable[[FitData, SegmentConfig], FittedClasses] = fit_image_classes
 
     @property
     def windows(self) -> list[Window]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
+from segment.pipeline.preparation import clip_to_white
 from segment.preprocessor.preprocessor import DENOISERS, clip_floats, denoise, to_grayscale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
@@ -41,7 +42,7 @@ def read_preprocessed(raster: Raster, window: Window, config: SegmentConfig) -> 
         image = to_grayscale(image)
     # The radius is a share of the image's diagonal: of the raster's, here measured in the window's.
     share = np.hypot(raster.height, raster.width) / np.hypot(outer.height, outer.width)
-    image = denoise(image, method=config.denoise, radius=float(config.denoise_radius * share))
+    image = clip_to_white(denoise(image, method=config.denoise, radius=float(config.denoise_radius * share)))
     # Without a halo there is nothing to cut off.
     if outer == window:
         return image

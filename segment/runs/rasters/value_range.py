@@ -14,8 +14,11 @@ from segment.core.float_scale import choose_float_scale, describe_lost_steps
 from segment.core.value_scale import FULL_VALUES, HIGH_SHARE, FullPixels, count_full_pixels, infer_scale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
+from segment.segmenter.class_model.class_model import ClassModel
 
-__all__ = ["ValueRange", "apply_scale", "find_value_range"]
+__all__ = ["ValueRange", "apply_scale", "find_value_range", "take_model_scale"]
+
+_MAX_SIDE = 1024  # pixels, of the copy by which values beyond the scale of a model are counted
 
 
 @dataclass(frozen=True)
@@ -137,3 +140,23 @@ def apply_scale(raster: Raster, found: ValueRange) -> Raster:
         if found.high == value and not (value == FULL_VALUES[1] and found.by_257):
             notes += full.describe(value)
     return replace(raster, kind=kind, black=black, white=white, notes=raster.notes + notes)
+
+
+def take_model_scale(raster: Raster, model: ClassModel) -> Raster:
+    """Read the values of a raster on the scale of a model, where black and white are a guess, as those of an image.
+
+    Parameters
+    ----------
+    raster : Raster
+        Its black and white are found.
+    model : ClassModel
+
+    Returns
+    -------
+    Raster
+        With the black, the white and the notes of :meth:`segment.ClassModel.rescale_image`; a small copy tells how many
+        values lie beyond.
+    """
+    small = replace(raster.read_thumbnail(_MAX_SIDE), is_scale_inferred=not raster.is_scale_known)
+    scaled = model.rescale_image(small)
+    return replace(raster, black=scaled.black, white=scaled.white, notes=scaled.notes)
