@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -79,7 +78,9 @@ def coarsen_to_few(cells: Cells, n_components: int) -> Cells:
     return coarse
 
 
-def fit_nested_mixtures(cells: Cells, numbers: list[int], metric: Floats | None, **settings: Any) -> list[MixtureModel]:
+def fit_nested_mixtures(
+    cells: Cells, numbers: list[int], *, covariance_type: str = "full", metric: Floats | None = None
+) -> list[MixtureModel]:
     """Fit a mixture of each number of components, from the largest number to the smallest.
 
     Each but the largest starts from the next larger one with two components merged, or from new clusters, whichever is
@@ -91,9 +92,8 @@ def fit_nested_mixtures(cells: Cells, numbers: list[int], metric: Floats | None,
         n cells in d dimensions.
     numbers : list of int
         Numbers of components in ascending order.
-    metric : ndarray of shape (d, m), optional
-    **settings
-        Other settings of :func:`segment.mixture.fitting.fit_mixture`, `seed` among them.
+    covariance_type, metric
+        As in :func:`segment.mixture.fitting.fit_mixture`.
 
     Returns
     -------
@@ -108,10 +108,10 @@ def fit_nested_mixtures(cells: Cells, numbers: list[int], metric: Floats | None,
         n_init=_NESTED_N_INIT,
         tol=_NESTED_TOL,
         tol_step=np.inf,
-        **settings,
+        covariance_type=covariance_type,
     )
     metric = standardize_metric(cells) if metric is None else metric
-    rng = np.random.default_rng(settings["seed"])
+    rng = np.random.default_rng(0)
     models = [largest.model]
     for number in reversed(numbers[:-1]):
         start = models[-1]

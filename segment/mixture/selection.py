@@ -161,7 +161,6 @@ def choose_n_components(
     n_against_one: float = 0.0,
     covariance_type: str = "full",
     metric: Floats | None = None,
-    seed: int = 0,
 ) -> Selection:
     """Choose the number of classes of a mixture.
 
@@ -192,7 +191,7 @@ def choose_n_components(
     n_against_one : float, optional
         Number of observations with which one class has to be the best too, where it is so with fewer: otherwise it is
         left out. By default `n_effective` alone decides. The criterion ``variational`` makes no use of it.
-    covariance_type, metric, seed
+    covariance_type, metric
         As in :func:`segment.mixture.fitting.fit_mixture`.
 
     Returns
@@ -230,7 +229,6 @@ def choose_n_components(
         [min(k * components_per_class, len(coarse)) for k in fitted],
         covariance_type=covariance_type,
         metric=metric,
-        seed=seed,
     )
     if n_effective is None:
         n_effective = cells.total_weight

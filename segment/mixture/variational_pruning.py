@@ -27,11 +27,9 @@ def fit_variational_mixture(
     cells: Cells,
     n_components: int,
     *,
-    prior: ParameterDistribution | None = None,
     n_init: int = 1,
     tol: float = 1e-6,
     max_iter: int = 500,
-    metric: Floats | None = None,
     seed: int = 0,
 ) -> VariationalFit:
     """Fit a mixture of at most `n_components` components by variational Bayes.
@@ -47,9 +45,7 @@ def fit_variational_mixture(
         any component becomes empty.
     n_components : int
         Maximum number of components, from 1 to n.
-    prior : ParameterDistribution, optional
-        :func:`segment.mixture.variational.make_default_prior` by default.
-    n_init, metric, seed
+    n_init, seed
         For the first mixture, as in :func:`segment.mixture.fitting.fit_mixture`.
     tol, max_iter
         As in :func:`segment.mixture.variational.fit_variational_posterior`.
@@ -68,9 +64,9 @@ def fit_variational_mixture(
     """
     # A rough maximum likelihood fit is enough to start from.
     start = fit_mixture(
-        cells, n_components, n_init=n_init, shrinkage=START_SHRINKAGE, tol=1e-3, max_iter=100, metric=metric, seed=seed
+        cells, n_components, n_init=n_init, shrinkage=START_SHRINKAGE, tol=1e-3, max_iter=100, seed=seed
     ).model
-    fits = prune_components(cells, start, prior or make_default_prior(cells, n_components), tol=tol, max_iter=max_iter)
+    fits = prune_components(cells, start, make_default_prior(cells, n_components), tol=tol, max_iter=max_iter)
     return max(fits, key=compute_evidence_bound)
 
 
