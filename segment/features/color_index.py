@@ -22,10 +22,10 @@ from segment.core.threads import run_in_threads
 from segment.features.color_memory import ColorMemory, KeptValues
 from segment.features.pixel_sample import is_sampled
 
-__all__ = ["MAX_COLORS", "ColorIndex"]
+__all__ = ["FLOAT_STEPS", "MAX_COLORS", "ColorIndex"]
 
-# Float pixels are quantized to this many steps between black and white.
 FLOAT_STEPS = 65535
+"""Float pixels are quantized to this many steps between black and white."""
 # Pixels handled at once: their codes stay in the processor's cache. And a few, which show that there are many colors.
 CHUNK_PIXELS, FEW_PIXELS = 2**16, 2**10
 # Pixels that one thread counts or fills at a time.

@@ -13,6 +13,7 @@ from segment.core.class_names import make_default_names
 from segment.core.hex_colors import parse_hex_color
 from segment.core.threads import limit_library_threads
 from segment.features.color_space import FeatureSpace
+from segment.features.pixel_features import warn_of_narrow_bands
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.component_merging import group_components
 from segment.mixture.fitting import fit_mixture, group_for_many
@@ -87,7 +88,8 @@ def fit_image_classes(data: FitData, config: SegmentConfig, start: ClassModel | 
     with limit_library_threads():
         found = _fit_new_classes(data, config, kind) if start is None else _adapt_classes(data, config, kind, start)
     new = regroup_classes(found.classes, found.names, data.space, config)
-    warnings = found.warnings + warn_of_rivals(_measure_disagreement(found, new)) + new.warnings
+    narrow = warn_of_narrow_bands(data.first_image) if data.first_image else ()
+    warnings = narrow + found.warnings + warn_of_rivals(_measure_disagreement(found, new)) + new.warnings
     return replace(found, classes=new.classes, names=new.names, warnings=warnings)
 
 

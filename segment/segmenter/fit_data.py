@@ -46,6 +46,13 @@ class FitData:
         """The cells of all images."""
         return self.source if isinstance(self.source, Cells) else self.source.cells
 
+    @property
+    def first_image(self) -> Image | None:
+        """The first image or its copy, where it is at hand."""
+        if self.copies:
+            return self.copies[0]
+        return None if isinstance(self.source, Cells) else self.source.image
+
     def forget_cells(self) -> None:
         """Free the memory of cells that can be collected again."""
         if not isinstance(self.source, Cells):

@@ -47,6 +47,19 @@ def test_bands_of_other_units_tell_classes_apart(unit: float, rng: np.random.Gen
     assert counts.max(axis=1).sum() > 0.99 * truth.size
 
 
+@pytest.mark.parametrize("spatial", ["field", "none"])
+def test_a_band_that_is_rounded_away_is_told(spatial: str, rng: np.random.Generator) -> None:
+    bands = np.dstack(
+        [rng.normal(290, 1, LEFT.shape * 2), np.where(LEFT, 1e-5, 4e-5) + rng.normal(0, 1e-6, LEFT.shape * 2)]
+    )
+    told = "band 2 varies by"
+    warnings = segment.segment_image(bands, k=2, spatial=spatial).warnings
+    assert sum(warning.startswith(told) for warning in warnings) == 1
+    cured = segment.segment_image(bands * [1, 1e5], k=2, spatial=spatial)
+    assert not any(warning.startswith(told) for warning in cured.warnings)
+    assert np.mean((cured.label_image == 1) == LEFT) in (0, 1)
+
+
 @pytest.mark.parametrize(("n", "palette"), [(2, "mean"), (4, "category"), (5, "mean")])
 def test_every_product_of_bands_is_made(tmp_path: Path, n: int, palette: str) -> None:
     tifffile.imwrite(tmp_path / "a.tif", make_bands(n), photometric="minisblack", planarconfig="contig", metadata=None)
