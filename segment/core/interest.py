@@ -68,6 +68,26 @@ class RegionsOfInterest:
         first = 0 if len(names) < len(numbers) else 1
         return cls((label_image.reshape(labels.shape) + first).astype(np.uint16), names)
 
+    def drop_empty(self) -> RegionsOfInterest:
+        """Leave out the regions without a pixel, unless none has any.
+
+        Returns
+        -------
+        RegionsOfInterest
+            The others, numbered anew in their order.
+
+        Examples
+        --------
+        >>> regions = RegionsOfInterest(np.array([[0, 1, 3]]), ("a", "b", "c")).drop_empty()
+        >>> regions.label_image.tolist(), regions.names
+        ([[0, 1, 2]], ('a', 'c'))
+        """
+        has_pixels = self.count_pixels() > 0
+        if has_pixels.all() or not has_pixels.any():
+            return self
+        numbers = np.concatenate([[0], np.cumsum(has_pixels)]).astype(self.label_image.dtype)
+        return RegionsOfInterest(numbers[self.label_image], tuple(np.array(self.names, dtype=object)[has_pixels]))
+
     def count_pixels(self, valid: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
         """Count the pixels of each region.
 

@@ -13,7 +13,7 @@ from segment.core.errors import DependencyError, ImageError, printable_path
 from segment.core.georeference import Georeference
 from segment.loader.polygon_files import PolygonFile
 
-__all__ = ["describe_overhang", "locate_polygons"]
+__all__ = ["describe_extent", "locate_polygons"]
 
 Floats = NDArray[np.float64]
 Regions = tuple[tuple[Floats, ...], ...]
@@ -74,38 +74,49 @@ def locate_polygons(file: PolygonFile, georeference: Georeference, shape: tuple[
     return in_map, ""
 
 
-def describe_overhang(regions: Regions, names: Sequence[str], shape: tuple[int, int]) -> str:
-    """Say which regions of interest reach beyond the image.
+def describe_extent(
+    regions: Regions, names: Sequence[str], present: Sequence[str], shape: tuple[int, int]
+) -> tuple[str, ...]:
+    """Say which regions of interest have no pixel on the image, and which reach beyond it.
 
     Parameters
     ----------
     regions : sequence of sequence of ndarray of shape (m, 2), float
         Their rings, in pixels.
-    names : sequence of str
+    names, present : sequence of str
+        Of all regions, and of those that have a pixel.
     shape : tuple of 2 int, pixels
         Height and width of the image.
 
     Returns
     -------
-    str
-        Empty if none does.
+    tuple of str
+        A sentence each without its period.
 
     Examples
     --------
     >>> ring = np.array([[5.0, 2], [20, 2], [20, 9]])
-    >>> describe_overhang(((ring,),), ("plot",), (10, 12))
-    'regions of interest reach beyond the image, where nothing counts: plot'
+    >>> for note in describe_extent(((ring,), (ring + 90,)), ("plot", "far"), ("plot",), (10, 12)):
+    ...     print(note)
+    regions of interest have no pixel on the image and are left out: far
+    regions of interest reach beyond the image, where nothing counts: plot
     """
     beyond = []
     for name, rings in zip(names, regions, strict=True):
         points = np.concatenate(list(rings))
         if (points < -MAX_OVERHANG).any() or (points > np.array(shape[::-1]) + MAX_OVERHANG).any():
             beyond.append(name)
-    if not beyond:
-        return ""
-    others = f" and {len(beyond) - MAX_NAMED} more" if len(beyond) > MAX_NAMED else ""
-    named = ", ".join(printable_path(name) for name in beyond[:MAX_NAMED])
-    return f"regions of interest reach beyond the image, where nothing counts: {named}{others}"
+    found = (
+        ("have no pixel on the image and are left out", [name for name in names if name not in present]),
+        ("reach beyond the image, where nothing counts", [name for name in beyond if name in present]),
+    )
+    return tuple(f"regions of interest {what}: {_list_names(some)}" for what, some in found if some)
+
+
+def _list_names(names: Sequence[str]) -> str:
+    """Name the first of some regions."""
+    others = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(printable_path(name) for name in names[:MAX_NAMED]) + others
 
 
 def _project_from_degrees(regions: Regions, target: str) -> Regions | None:

@@ -20,7 +20,7 @@ from segment.core.nodata_notes import NodataNote
 from segment.core.pixel_arrays import convert_selection
 from segment.loader.mask_files import FIRST_PAGE, PageOfImage, read_interest, read_mask
 from segment.loader.polygon_files import PolygonFile
-from segment.loader.polygon_places import describe_overhang, locate_polygons
+from segment.loader.polygon_places import describe_extent, locate_polygons
 from segment.loader.stem_files import find_stem_file
 from segment.preprocessor.interest import Circle, find_picture_circle, label_polygons, make_circle, make_grid
 from segment.preprocessor.masking import crop, find_flat_border, keep_interest, keep_masked, mask_nodata
@@ -223,10 +223,11 @@ def _apply_interest_file(image: Image, config: SegmentConfig, source: str, page:
             return _note_other_place(image, file.georeference, path)
         regions, note = locate_polygons(file, image.georeference, shape)
         labels, n_shared = label_polygons(regions, shape)
-        image = keep_interest(image, RegionsOfInterest(labels, file.names))
+        interest = RegionsOfInterest(labels, file.names).drop_empty()
+        image = keep_interest(image, interest)
     except ImageError as error:
         raise ImageError(f"{printable_path(path)}: {error}") from error
-    said = (note, describe_overhang(regions, file.names, shape), describe_overlap(n_shared) if n_shared else "")
+    said = (note, *describe_extent(regions, file.names, interest.names, shape), describe_overlap(n_shared))
     return replace(image, notes=image.notes + tuple(note for note in said if note))
 
 
@@ -246,7 +247,9 @@ def describe_circle(circle: Circle, *, is_found: bool) -> str:
 
 
 def describe_overlap(n_shared: int) -> str:
-    """Describe that regions of interest overlap."""
+    """Describe that regions of interest overlap; empty where they do not."""
+    if not n_shared:
+        return ""
     return f"regions of interest overlap: {pluralize(n_shared, 'pixel')} of several count for the last of them"
 
 

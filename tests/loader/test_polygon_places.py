@@ -8,7 +8,7 @@ import pytest
 from segment.core.errors import ImageError
 from segment.core.georeference import NOWHERE, Georeference
 from segment.loader.polygon_files import PolygonFile
-from segment.loader.polygon_places import describe_overhang, locate_polygons
+from segment.loader.polygon_places import describe_extent, locate_polygons
 
 PLACE = Georeference((10.0, 0.0, 500_000.0, 0.0, -10.0, 5_200_000.0), "EPSG:32632", 1.0)
 SHAPE = (120, 160)
@@ -78,7 +78,12 @@ def test_polygons_elsewhere_stay_outside() -> None:
 def test_regions_that_reach_beyond_the_image_are_said() -> None:
     inside, edge = np.array([[2.0, 2], [9, 2], [9, 7]]), np.array([[-0.5, 0], [12.9, 0], [12, 10.5]])
     beyond = [edge + step for step in ((-3.0, 0), (3, 0), (0, -4), (0, 4))]
-    assert describe_overhang(((inside,), (edge,)), ("a", "b"), (10, 12)) == ""
-    regions = ((inside,), *((ring,) for ring in beyond))
-    note = describe_overhang(regions, ("a", "b", "c", "d", "e"), (10, 12))
-    assert note == "regions of interest reach beyond the image, where nothing counts: b, c, d and 1 more"
+    assert describe_extent(((inside,), (edge,)), ("a", "b"), ("a", "b"), (10, 12)) == ()
+    regions, names = ((inside,), *((ring,) for ring in beyond)), ("a", "b", "c", "d", "e")
+    assert describe_extent(regions, names, names, (10, 12)) == (
+        "regions of interest reach beyond the image, where nothing counts: b, c, d and 1 more",
+    )
+    assert describe_extent(regions, names, ("a", "e"), (10, 12)) == (
+        "regions of interest have no pixel on the image and are left out: b, c, d",
+        "regions of interest reach beyond the image, where nothing counts: e",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from segment.core.interest import check_region_labels
 from segment.loader.decoders.tiff_high_depth import open_with_tifffile, read_place
 from segment.loader.loader import count_pages
 from segment.loader.mask_files import LabelFile, count_values, describe_mask, read_interest
-from segment.loader.polygon_places import describe_overhang, locate_polygons
+from segment.loader.polygon_places import describe_extent, locate_polygons
 from segment.loader.stem_files import find_stem_file
 from segment.pipeline.pixel_selection import describe_circle, describe_other_place, describe_overlap
 from segment.preprocessor.interest import find_picture_circle, label_polygons, name_cells
@@ -145,15 +146,24 @@ def _add_interest_file(selection: TileSelection, raster: Raster, file_or_folder:
         regions, note = locate_polygons(file, raster.georeference, shape)
     except SegmentError as error:
         raise type(error)(f"{printable_path(path)}: {error}") from error
-    notes = tuple(text for text in (note, describe_overhang(regions, file.names, shape)) if text)
-    selection = replace(selection, polygons=regions, names=file.names, notes=selection.notes + notes)
+    selection = replace(selection, polygons=regions, names=file.names)
     n_shared = sum(
         label_polygons(regions, (strip.height, strip.width), (strip.row, strip.column))[1]
         for strip in _cut_strips(shape)
     )
-    if n_shared:
-        selection = replace(selection, notes=(*selection.notes, describe_overlap(n_shared)))
-    return _check_regions(selection, printable_path(path))
+    selection = _drop_empty_polygons(selection, printable_path(path))
+    said = (note, *describe_extent(regions, file.names, selection.names, shape), describe_overlap(n_shared))
+    return replace(selection, notes=selection.notes + tuple(text for text in said if text))
+
+
+def _drop_empty_polygons(selection: TileSelection, what: str) -> TileSelection:
+    """Leave out the polygons without a pixel of the file; refuse them where none has any."""
+    counts = _count_regions(selection)
+    if not counts.any():
+        _refuse_empty_regions(selection.names, counts, what)
+    pairs = zip(selection.polygons, selection.names, strict=True)
+    kept = [pair for pair, count in zip(pairs, counts, strict=True) if count]
+    return replace(selection, polygons=tuple(rings for rings, _ in kept), names=tuple(name for _, name in kept))
 
 
 def _describe_label_file(raster: Raster, path: str) -> tuple[str, ...]:
@@ -171,16 +181,26 @@ def _describe_label_file(raster: Raster, path: str) -> tuple[str, ...]:
 
 def _check_regions(selection: TileSelection, what: str) -> TileSelection:
     """Refuse regions of interest that have no pixel of the file."""
-    counts = np.zeros(len(selection.names), dtype=np.int64)
-    for strip in _cut_strips(selection.file_shape):
-        counts += selection.label(strip).count_pixels()
-    empty = [name for name, count in zip(selection.names, counts.tolist(), strict=True) if count == 0]
+    _refuse_empty_regions(selection.names, _count_regions(selection), what)
+    return selection
+
+
+def _refuse_empty_regions(names: Sequence[str], counts: NDArray[np.int64], what: str) -> None:
+    """Refuse regions of interest without a pixel."""
+    empty = [name for name, count in zip(names, counts, strict=True) if count == 0]
     if empty:
         raise ImageError(
             f"{what}: region of interest {empty[0]!r}: lies on the image; got no pixel there. "
             "Check its coordinates, or remove it."
         )
-    return selection
+
+
+def _count_regions(selection: TileSelection) -> NDArray[np.int64]:
+    """Count the pixels of the file in each region of interest."""
+    counts = np.zeros(len(selection.names), dtype=np.int64)
+    for strip in _cut_strips(selection.file_shape):
+        counts += selection.label(strip).count_pixels()
+    return counts
 
 
 def _list_labels(path: str, shape: tuple[int, int]) -> tuple[float, ...]:

@@ -46,6 +46,9 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Genera
         for name, ring in zip(("north", "south"), rings, strict=True)
     ]
     Path("plots.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    far = json.loads(json.dumps(features[0]).replace("500", "700").replace("north", "far"))
+    collection = {"type": "FeatureCollection", "features": [features[0], far, features[1]]}
+    Path("more_plots.geojson").write_text(json.dumps(collection), encoding="utf-8")
     return pixels
 
 
@@ -55,6 +58,7 @@ SELECTIONS: dict[str, dict[str, Any]] = {
     "label raster": {"roi": "labels.tif"},
     "label array": {"roi": "labels.npy"},
     "polygons": {"roi": "plots.geojson"},
+    "polygons of which one lies elsewhere": {"roi": "more_plots.geojson"},
     "grid": {"roi": "grid:3x2", "nodata": 0},
     "grid beside a mask": {"roi": "grid:1x7", "mask": "mask.tif"},
     "circle": {"roi": "circle:45,25,22.5"},
@@ -79,6 +83,21 @@ def test_tiles_have_the_labels_and_tables_of_the_image(scene: np.ndarray, settin
     assert rows == list(zip(table["roi"], table["label"], table["pixels"], strict=True))
     means = [item.row.mean[0] if item.row.mean else np.nan for item in raster.interest]
     np.testing.assert_allclose(means, table["mean_red"])
+
+
+def test_polygons_are_measured_on_each_tile_of_a_scene_on_which_they_lie(scene: np.ndarray) -> None:
+    model = segment.fit_classes(["a.tif"], k=4, n_init=10)
+    place = files.PLACE["transform"]
+    parts: dict[str, int] = {}
+    for top in (0, 25):
+        tile = files.write(Path("tile.tif"), scene[top : top + 25], transform=place @ place.translation(0, top))
+        result = segment.apply_classes(model, tile, roi="more_plots.geojson")
+        table = result.class_table()
+        for name, pixels in zip(table["roi"], table["pixels"], strict=True):
+            parts[name] = parts.get(name, 0) + int(pixels)
+        elsewhere = "far, south" if top == 0 else "north, far"
+        assert f"regions of interest have no pixel on the image and are left out: {elsewhere}" in result.warnings
+    assert parts == {"north": 700, "south": 700}
 
 
 def test_colors_alone_have_no_part_either(scene: np.ndarray) -> None:
