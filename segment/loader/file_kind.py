@@ -14,6 +14,7 @@ from segment.loader.tiff_directories import identify_raw
 __all__ = [
     "HEAD_BYTES",
     "READABLE_FORMATS",
+    "TIFF_HEADS",
     "FileKind",
     "describe_content",
     "identify_file",
@@ -161,7 +162,7 @@ _CONTENTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (re.compile(rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!"), "an archive", "Unpack it."),
     (re.compile(rb"\n[\x00-\x05]\x01[\x01\x02\x04\x08]"), "PCX", "Save it as PNG or TIFF."),
 )
-_TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Brands of files of the ISO base media format (ISO/IEC 14496-12), which MP4 films are as well.
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -212,7 +213,7 @@ def identify_stream(stream: BinaryIO) -> FileKind | None:
     """
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
-    if head.startswith(_TIFF_HEADS):
+    if head.startswith(TIFF_HEADS):
         raw = identify_raw(stream)
         return _make_raw(raw) if raw else _TIFF
     if head[4:8] == b"ftyp":

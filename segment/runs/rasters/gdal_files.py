@@ -27,9 +27,11 @@ from segment.core.errors import (
     lacks_memory,
     printable_path,
 )
+from segment.loader.decoders.band_scales import GDAL_METADATA
 from segment.loader.decoders.tiff_high_depth import open_with_tifffile
 
 __all__ = [
+    "GDAL_LOCK",
     "configure_rasterio",
     "explain_errors",
     "find_envi_header",
@@ -38,6 +40,8 @@ __all__ = [
     "open_in_thread",
 ]
 
+GDAL_LOCK = threading.RLock()
+"""GDAL's block cache is shared by all files and not thread-safe: a read can flush another file's changed blocks."""
 CACHE_MEGABYTES = 64  # decoded blocks that GDAL keeps
 _OPENED = threading.local()  # a file of GDAL's must not be used by several threads
 
@@ -51,7 +55,6 @@ _NOTHING_ELSE = {
     "RAW_CHECK_FILE_SIZE": "YES",
 }
 _NO_OVERVIEWS = {"OVERVIEW_LEVEL": "NONE"}
-_GDAL_METADATA = 42112  # the TIFF tag
 _PIXELS_ELSEWHERE, _MAX_ENTRIES = b"externalrasterdms", 10_000  # of an HFA file
 _MAX_PAGES = 64  # that are looked at for metadata that name overviews
 
@@ -209,7 +212,7 @@ def _names_overviews(name: str, modified: int, size: int) -> bool:  # noqa: ARG0
     try:
         with open(name, "rb") as stream, open_with_tifffile(stream) as file:  # noqa: PTH123
             pages = list(islice(file.pages, _MAX_PAGES + 1))
-            texts = [page.tags.get(_GDAL_METADATA) for page in pages if hasattr(page, "tags")]
+            texts = [page.tags.get(GDAL_METADATA) for page in pages if hasattr(page, "tags")]
             found = "".join(str(tag.value) for tag in texts if tag is not None).upper()
     except Exception:  # what tifffile cannot read GDAL may read all the same
         return True

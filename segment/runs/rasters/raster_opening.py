@@ -18,7 +18,7 @@ from segment.core.pixel_grid import NO_SIZE, PixelSize
 from segment.loader.decoders.band_scales import describe_band_scales
 from segment.loader.decoders.frame_count import list_tiff_pages
 from segment.loader.decoders.pixel_sizes import read_microscope_size, read_resolution
-from segment.loader.file_kind import describe_content, identify_stream
+from segment.loader.file_kind import HEAD_BYTES, TIFF_HEADS, describe_content, identify_stream
 from segment.runs.rasters.gdal_files import explain_errors, find_envi_header, open_file, open_in_thread
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiff_notes import describe_tiff
@@ -28,12 +28,11 @@ __all__ = ["Paths", "identify_driver", "open_raster", "read_raster_size"]
 
 # First bytes of the formats that GDAL is asked to read, by its name of the format.
 _SIGNATURES = {
-    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "GTiff"),
+    **dict.fromkeys(TIFF_HEADS, "GTiff"),
     **dict.fromkeys((b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ"), "JP2OpenJPEG"),
     b"EHFA_HEADER_TAG": "HFA",
 }
 _VRT = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<VRTDataset", re.DOTALL)
-_HEAD_BYTES = 512
 # Formats of which a virtual raster may take pixels: each is one file, which names no other.
 _SOURCE_DRIVERS = ("GTiff", "JP2OpenJPEG")
 _FORMATS = "a TIFF, JPEG 2000, ENVI, HFA (.img) or VRT"
@@ -117,7 +116,7 @@ def identify_driver(name: str) -> str:
         if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116
             raise ImageError(f"{shown}: a raster is a regular file; got something else. Name {_FORMATS}.")
         with open(name, "rb") as file:  # noqa: PTH123
-            head = file.read(_HEAD_BYTES)
+            head = file.read(HEAD_BYTES)
             kind = identify_stream(file)
             content = kind.name if kind else describe_content(file)[0]
     except (OSError, ValueError) as error:

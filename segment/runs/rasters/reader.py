@@ -13,8 +13,7 @@ from segment.core.float_range import MAX_FLOAT_VALUE
 from segment.core.georeference import Georeference
 from segment.core.image import Image
 from segment.core.pixel_grid import NO_SIZE, PixelGrid, PixelSize
-from segment.runs.rasters.gdal_files import explain_errors, open_in_thread
-from segment.runs.rasters.gdal_lock import GDAL_LOCK
+from segment.runs.rasters.gdal_files import GDAL_LOCK, explain_errors, open_in_thread
 from segment.runs.rasters.tile_selection import EVERYTHING, TileSelection
 from segment.runs.rasters.tiles import Window
 

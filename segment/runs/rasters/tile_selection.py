@@ -15,12 +15,12 @@ from segment.core.errors import ImageError, describe_os_error, printable_path
 from segment.core.float_range import MAX_FLOAT_VALUE
 from segment.core.float_scale import NODATA_VALUES
 from segment.core.interest import RegionsOfInterest
+from segment.loader.file_kind import TIFF_HEADS
 from segment.loader.mask_files import MaskFile, read_head, read_interest, read_mask
 from segment.loader.polygon_files import PolygonFile
 from segment.preprocessor.interest import Circle, label_polygons, make_circle
 from segment.preprocessor.masking import find_nodata
-from segment.runs.rasters.gdal_files import forbid_other_files, open_file
-from segment.runs.rasters.gdal_lock import GDAL_LOCK
+from segment.runs.rasters.gdal_files import GDAL_LOCK, forbid_other_files, open_file
 from segment.runs.rasters.tiles import Window
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "read_file_window",
 ]
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 Rings = tuple[NDArray[np.float64], ...]
 
 
@@ -165,7 +164,7 @@ EVERYTHING = TileSelection()
 
 def is_tiff(path: str) -> bool:
     """Return whether a file is a TIFF, which can be read window by window."""
-    return read_head(path)[:4] in _TIFF
+    return read_head(path).startswith(TIFF_HEADS)
 
 
 def read_file_window(path: str, window: Window | None, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
