@@ -228,8 +228,14 @@ def _reject_other_features(space: FeatureSpace, first: FeatureSpace, name: str) 
 
 
 def _collect_notes(parts: Sequence[ImagePart], names: Sequence[str]) -> tuple[str, ...]:
-    """Say what was noted of each image, where cells were merged, and where depths differ."""
-    notes = tuple(f"{name}: {note}" for name, part in zip(names, parts, strict=True) for note in part.notes)
+    """Say what was noted of the images, each note once, where cells were merged, and where depths differ."""
+    noted: dict[str, list[str]] = {}
+    for name, part in zip(names, parts, strict=True):
+        for note in part.notes:
+            noted.setdefault(note, []).append(name)
+    notes = tuple(
+        f"{some[0]}{f' and {len(some) - 1} more' if len(some) > 1 else ''}: {note}" for note, some in noted.items()
+    )
     bins = [part.n_bins for part in parts if part.n_bins]
     if bins:
         notes += (f"the images have many colors: they were fitted in bins, {min(bins)} along the widest feature",)

@@ -54,6 +54,15 @@ def test_a_model_says_which_page_it_was_fitted_to(tmp_path: Path) -> None:
     assert fit_classes([path], k=3, page="all").training.notes == ()
 
 
+def test_what_a_model_says_of_all_pages_it_says_once(tmp_path: Path) -> None:
+    path = tmp_path / "s.tif"
+    planes = np.stack([make_planes(), 9 - make_planes()], axis=1).astype(np.uint8)
+    tifffile.imwrite(path, planes, imagej=True, metadata={"axes": "TCYX"})
+    notes = fit_classes([path], k=2, page="all").training.notes
+    assert notes[0] == f"{path}, page 1 and 2 more: the 2 channels of the file are bands"
+    assert [note.split(":")[0] for note in notes] == [f"{path}, page 1 and 2 more"] * 2
+
+
 def test_classes_of_a_model_are_found_in_each_page(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "s.tif", make_planes(), photometric="minisblack")
     model = fit_classes([tmp_path / "s.tif"], k=3, page="all")
