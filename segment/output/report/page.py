@@ -67,6 +67,7 @@ def render_page(result: Segmentation) -> str:
         classes=[_make_class_row(result, row) for row in result.classes],
         interest=_make_interest_rows(result),
         histograms=_draw_histograms(result),
+        bars=_describe_bars(result),
         scale=_describe_scale(result),
         curves=_draw_fit_curves(result) + _draw_class_count_curve(result),
         maps=_draw_maps(result),
@@ -166,7 +167,7 @@ def _draw_histograms(result: Segmentation) -> list[tuple[str, str]]:
     """Draw each feature: its name, and the URL of its histogram with the density of the mixture over it."""
     if result.n_classes == 0:
         return []
-    cells = PixelFeatures(result.preprocessed, ColorIndex(result.preprocessed), result.space).cells
+    cells = _find_fitted_pixels(result).cells
     pictures = []
     for number, name in enumerate(result.space.feature_names):
         picture = draw_density_chart(
@@ -179,6 +180,25 @@ def _draw_histograms(result: Segmentation) -> list[tuple[str, str]]:
         )
         pictures.append((name, encode_picture_url(picture, suffix=".png")))
     return pictures
+
+
+def _find_fitted_pixels(result: Segmentation) -> PixelFeatures:
+    """Find the pixels that the classes were fitted to, which in a large image are those of a smaller copy."""
+    source = result.spatial.data.source
+    if isinstance(source, PixelFeatures):
+        return source
+    # Cells of regions are their means.
+    return PixelFeatures(result.preprocessed, ColorIndex(result.preprocessed), result.space)
+
+
+def _describe_bars(result: Segmentation) -> str:
+    """Say which pixels the histograms count."""
+    copy, image = _find_fitted_pixels(result).image, result.preprocessed
+    if copy.valid.shape == image.valid.shape:
+        return "histogram of the pixels"
+    return (
+        f"histogram of a copy of {copy.width} x {copy.height} pixels, to whose averaged colors the classes are fitted"
+    )
 
 
 def _describe_scale(result: Segmentation) -> str:

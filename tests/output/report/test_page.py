@@ -16,6 +16,10 @@ from PIL import Image as PilImage
 from program_runs import run_main
 
 import segment
+from segment.mixture.cells import Cells
+from segment.output.report import page as report_page
+
+DOT = np.zeros((1, 1, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +91,21 @@ def test_histograms_say_what_their_axes_count(page: str) -> None:
     text = segment.segment_image(pixels, k=2).report()
     assert "The axes count 0 for black and 255 for white, which are 0 and 4095 in the image" in text
     assert "The axes count" not in page
+
+
+def test_histograms_count_the_pixels_that_the_classes_are_fitted_to(
+    page: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In noise the averaged colors of a copy scatter less than the pixels of the image."""
+    samples: list[Cells] = []
+    monkeypatch.setattr(report_page, "draw_density_chart", lambda cells, *_, **__: samples.append(cells) or DOT)
+    noisy = (np.repeat([60, 180], 500) + rng.normal(0, 20, (1000, 1000))).clip(0, 255).astype(np.uint8)
+    result = segment.segment_image(noisy, k=2)
+    copy = result.spatial.data.copies[0]
+    text = result.report()
+    assert f"histogram of a copy of {copy.width} x {copy.height} pixels, to whose averaged colors" in text
+    assert samples[0].total_weight == copy.valid.size < noisy.size
+    assert "Bars: histogram of the pixels. Dark line" in page
 
 
 @pytest.mark.parametrize(
