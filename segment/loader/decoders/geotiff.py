@@ -8,10 +8,17 @@ from typing import Any
 
 from segment.core.georeference import NOWHERE, Georeference, Keys, Transform
 
-__all__ = ["METERS_PER_EPSG_UNIT", "find_unit", "read_georeference"]
+__all__ = ["LOST_PLACE", "METERS_PER_EPSG_UNIT", "describe_lost_place", "find_unit", "read_georeference"]
+
+LOST_PLACE = (
+    "the file tells the place of its pixels by control points or polynomials, which are not read: results have none. "
+    "Warp it to a map first (gdalwarp)"
+)
+"""Note on a file that does not lie on a grid of a map, as radar scenes and aerial photographs come."""
 
 # Numbers of TIFF tags.
 _SCALE, _TIEPOINT, _TRANSFORMATION, _KEYS, _DOUBLES, _TEXTS = 33550, 33922, 34264, 34735, 34736, 34737
+_POLYNOMIALS = 50844
 # Numbers of GeoTIFF keys, which the key directory holds, and some of their values.
 _MODEL, _RASTER, _CITATION, _GEOGRAPHIC, _ANGLES = 1024, 1025, 1026, 2048, 2054
 _PROJECTED, _PROJECTED_CITATION, _UNITS = 3072, 3073, 3076
@@ -74,6 +81,29 @@ def read_georeference(tag: Callable[[int], Any]) -> Georeference:
     determinant = georeference.determinant
     is_usable = all(map(math.isfinite, transform)) and determinant != 0 and math.isfinite(determinant)
     return georeference if is_usable else NOWHERE
+
+
+def describe_lost_place(tag: Callable[[int], Any]) -> tuple[str, ...]:
+    """Write a note where a TIFF page tells its place on the earth in a way that is not read.
+
+    Parameters
+    ----------
+    tag : callable
+        As for :func:`read_georeference`.
+
+    Returns
+    -------
+    tuple of str
+        The note, or nothing.
+
+    Examples
+    --------
+    >>> len(describe_lost_place({33922: (0, 0, 0, 500, 900, 0, 9, 0, 0, 590, 900, 0)}.get))
+    1
+    """
+    is_placed = tag(_TRANSFORMATION) is not None or tag(_SCALE) is not None
+    has_more = tag(_TIEPOINT) is not None or tag(_POLYNOMIALS) is not None
+    return (LOST_PLACE,) if has_more and not is_placed else ()
 
 
 def _read_transform(tag: Callable[[int], Any]) -> Transform:

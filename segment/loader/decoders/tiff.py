@@ -30,7 +30,7 @@ from segment.loader.decoders.checks import (
 )
 from segment.loader.decoders.color_profile import convert_cmyk_picture, convert_to_srgb, get_profile
 from segment.loader.decoders.frame_count import MAX_FRAMES, TiffPage, list_tiff_pages
-from segment.loader.decoders.geotiff import read_georeference
+from segment.loader.decoders.geotiff import describe_lost_place, read_georeference
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.pillow_arrays import convert_to_arrays
 from segment.loader.decoders.pillow_plugins import allow_truncated_files
@@ -184,7 +184,7 @@ def _decode_with_pillow(
     stored = _restore_samples(picture)
     orientation, georeference = read_orientation(picture), read_georeference(tags.get)
     bands = range(1, max(_convert_to_tuple(tags.get(_SAMPLES, 1))) + 1)
-    notes += describe_stored_scales(tags.get(GDAL_METADATA), bands)
+    notes += describe_stored_scales(tags.get(GDAL_METADATA), bands) + describe_lost_place(tags.get)
     profile = None if options.keep_profile else get_profile(picture)
     converted, profile, profile_notes = convert_cmyk_picture(picture, profile)
     array, valid = convert_to_arrays(converted)

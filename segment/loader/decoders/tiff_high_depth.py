@@ -26,7 +26,7 @@ from segment.loader.decoders.checks import (
     silence_stderr,
 )
 from segment.loader.decoders.color_profile import DAMAGED_PROFILE, convert_to_srgb
-from segment.loader.decoders.geotiff import read_georeference
+from segment.loader.decoders.geotiff import describe_lost_place, read_georeference
 from segment.loader.decoders.orientation import apply_orientation
 from segment.loader.decoders.tiff_samples import NODATA, YCBCR, DecodedPage, convert_samples, get_tag, read_nodata
 from segment.loader.read_options import ReadOptions
@@ -121,6 +121,7 @@ def decode_with_tifffile(
         notes += describe_stored_scales(
             get_tag(page, GDAL_METADATA), options.bands or range(1, page.samplesperpixel + 1)
         )
+        notes += describe_lost_place(lambda tag: get_tag(page, tag))
         if not options.keep_profile and not options.bands:
             decoded = _apply_profile(decoded, page.tags.get(_PROFILE))
     if mask is not None:

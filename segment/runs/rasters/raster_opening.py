@@ -17,6 +17,7 @@ from segment.core.pixel_arrays import describe_bands
 from segment.core.pixel_grid import NO_SIZE, PixelSize
 from segment.loader.decoders.band_scales import describe_band_scales
 from segment.loader.decoders.frame_count import list_tiff_pages
+from segment.loader.decoders.geotiff import LOST_PLACE
 from segment.loader.decoders.pixel_sizes import read_microscope_size, read_resolution
 from segment.loader.file_kind import HEAD_BYTES, TIFF_HEADS, describe_content, identify_stream
 from segment.runs.rasters.gdal_files import explain_errors, find_envi_header, open_file, open_in_thread
@@ -280,6 +281,8 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
     )
     notes: tuple[str, ...] = nodata_notes if len(set(map(str, nodata))) > 1 else ()
     notes += _describe_palette(colors, bits) if colors else describe_bands(len(used))
+    if file.transform.is_identity and (file.gcps[0] or file.rpcs):
+        notes += (LOST_PLACE,)
     notes += describe_band_scales([(file.scales[number - 1], file.offsets[number - 1]) for number in used])
     return Raster(
         path=name,

@@ -10,8 +10,11 @@ import pytest
 import tifffile
 from color_profiles import SRGB, WIDE_RGB
 from raster_files import rasterio, write
+from rasterio.control import GroundControlPoint
+from rasterio.rpc import RPC
 
 from segment.core.errors import ImageError
+from segment.loader.decoders.geotiff import LOST_PLACE
 from segment.loader.loader import load_image
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import open_raster
@@ -86,3 +89,21 @@ def test_the_unit_of_stored_values_is_told_of_images_and_rasters(tmp_path: Path)
         assert tuple(note for note in load_image(path, bands=bands).notes if "unit" in note) == expected
     others = [scale_bands(tmp_path / f"{i}.tif", (0.5,), (3.0,)) for i in range(3)]
     assert f"{told}0.5 * value + 3" in read_notes(*others)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("how", ["control points", "polynomials", "a grid"])
+def test_a_place_that_is_not_read_is_told_of_images_and_rasters(tmp_path: Path, dtype: str, how: str) -> None:
+    corners = [GroundControlPoint(row, column, 10 + column, 50 - row) for row in (0, 12) for column in (0, 20)]
+    offsets = dict.fromkeys(("height_off", "lat_off", "line_off", "long_off", "samp_off"), 9.0)
+    scales = dict.fromkeys(("height_scale", "lat_scale", "line_scale", "long_scale", "samp_scale"), 5.0)
+    factors = {f"{axis}_{part}_coeff": [1.0] + [0.0] * 19 for axis in ("line", "samp") for part in ("num", "den")}
+    place: dict[str, Any] = {
+        "control points": {"gcps": corners, "transform": None},
+        "polynomials": {"rpcs": RPC(**offsets, **scales, **factors), "transform": None, "crs": None},
+        "a grid": {},
+    }[how]
+    path = write(tmp_path / "a.tif", RGB.astype(dtype), **place)
+    is_told = how != "a grid"
+    assert (LOST_PLACE in read_notes(path)) == is_told
+    assert (LOST_PLACE in load_image(path).notes) == is_told
