@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from segment.mixture.cells import Cells
 from segment.mixture.coarsening import coarsen_adaptively
 from segment.mixture.component_moves import compute_merge_costs
-from segment.mixture.em import run_em
+from segment.mixture.em import EMOptions, run_em, run_em_side_by_side
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.gaussian_steps import compute_standard_coordinates, maximize_posterior, prepare_e_step
 from segment.mixture.initialization import build_clusters, draw_first_clusters, standardize_metric
@@ -43,8 +43,9 @@ _NESTED_N_INIT, _NESTED_ITERATIONS, _NESTED_TOL = 4, 10, 1e-3
 # which the criteria are made, but no component collapses on a single value (Fraley & Raftery 2007, J. Classif. 24).
 _NESTED_SHRINKAGE = 0.02
 
-# Mixtures of several shrinkages: starts, iterations of their short runs, finalists, and tolerance.
-_SHRUNK_N_INIT, _SHRUNK_ITERATIONS, _N_FINALISTS, _SHRUNK_TOL = 8, 15, 3, 1e-4
+# Mixtures of several shrinkages: starts, iterations of their short runs, finalists, and how far these go.
+_SHRUNK_N_INIT, _SHRUNK_ITERATIONS, _N_FINALISTS = 8, 15, 3
+_SHRUNK_OPTIONS = EMOptions(tol=1e-4, tol_step=np.inf, max_iter=200, accelerate=True)
 _SHRUNK_ITERATIONS_OF_MANY = 30  # in rounds, and one finalist
 
 
@@ -185,7 +186,7 @@ def fit_shrunk_mixtures(
         weight = strength * coarsest.total_weight / k
         prior = Prior(levels.compute_target(strength), weight, np.zeros(coarsest.n_features))
         if models and is_many:
-            models.append(run_em(levels.coarse, models[0], prior, tol=_SHRUNK_TOL).model)
+            models.append(run_em(levels.coarse, models[0], prior, **vars(_SHRUNK_OPTIONS)).model)
             continue
         starts = build_clusters(coarsest, drawn, k, covariance_type, prior)
         if is_many:
@@ -193,6 +194,6 @@ def fit_shrunk_mixtures(
         else:
             runs, objectives = run_short_em(coarsest, starts, prior, n_iter=_SHRUNK_ITERATIONS)
         best = select_best_distinct(objectives, 1 if is_many else _N_FINALISTS)
-        finals = [run_em(levels.coarse, runs[run], prior, tol=_SHRUNK_TOL) for run in best]
+        finals = run_em_side_by_side(levels.coarse, [runs[run] for run in best], prior, _SHRUNK_OPTIONS)
         models.append(max(finals, key=lambda fit: fit.objectives[-1]).model)
     return models

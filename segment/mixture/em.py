@@ -6,7 +6,7 @@ tails in :mod:`segment.mixture.robust`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -19,15 +19,17 @@ from segment.mixture.acceleration import Squarem
 from segment.mixture.cells import Cells
 from segment.mixture.gaussian_steps import (
     Blocks,
+    compute_expectation,
     compute_standard_coordinates,
     maximize_posterior,
     prepare_blocks,
     prepare_e_step,
 )
 from segment.mixture.model import MixtureModel
+from segment.mixture.near_components import MIN_COMPONENTS
 from segment.mixture.prior import Prior
 
-__all__ = ["EMOptions", "Fit", "Steps", "measure_largest_move", "run_em"]
+__all__ = ["EMOptions", "Fit", "Steps", "measure_largest_move", "run_em", "run_em_side_by_side"]
 
 Floats = NDArray[np.float64]
 Statistics = TypeVar("Statistics")
@@ -146,42 +148,105 @@ def run_em(
     else:
         e_step, m_step = partial(steps.expectation, prepare_blocks(cells, shift, scale)), steps.maximization
 
-    # `current` is the mixture that is evaluated next: the EM step from `accepted`, the last mixture that was accepted,
-    # or an extrapolation beyond that step.
-    current = accepted = em_step = start.rescale(shift, scale)
-    squarem = Squarem()
-    objectives: list[float] = []
-    log_likelihoods: list[float] = []
-    converged = False
-    n_evaluations = 0
-    while not converged and n_evaluations <= max_iter:
-        statistics, totals = e_step(current)
-        n_evaluations += 1
+    course = _Course(start.rescale(shift, scale), EMOptions(tol, tol_step, max_iter, accelerate))
+    while not course.is_over:
+        statistics, totals = e_step(course.current)
         log_likelihood = float(totals[0]) / weight - log_scale
-        objective = log_likelihood + scaled_prior.log_density(current) / weight
+        if course.accept(log_likelihood, log_likelihood + scaled_prior.log_density(course.current) / weight):
+            course.go_on(m_step(statistics, course.accepted, scaled_prior))
+    return course.make_fit(shift, scale)
 
-        is_extrapolated = current is not em_step
+
+def run_em_side_by_side(cells: Cells, starts: Sequence[MixtureModel], prior: Prior, options: EMOptions) -> list[Fit]:
+    """Run EM from each of several mixtures of Gaussian components; see :func:`run_em`.
+
+    On few cells an operation takes longer to call than to compute. So all runs advance together, as one large mixture
+    (:mod:`segment.mixture.multistart`), though each accepts, extrapolates and ends by itself.
+
+    Parameters
+    ----------
+    cells : Cells
+        n complete cells in d dimensions.
+    starts : sequence of MixtureModel
+        Of the same size and covariance type.
+    prior : Prior
+    options : EMOptions
+    """
+    kind, k = starts[0].covariance_type, starts[0].n_components
+    if len(starts) == 1 or k >= MIN_COMPONENTS:
+        return [run_em(cells, start, prior, **vars(options)) for start in starts]
+    shift, scale = compute_standard_coordinates(cells, kind)
+    log_scale, weight, scaled_prior = float(np.log(scale).sum()), cells.total_weight, prior.rescale(shift, scale)
+    blocks = prepare_blocks(cells, shift, scale, k)
+    courses = [_Course(start.rescale(shift, scale), options) for start in starts]
+    while going := [course for course in courses if not course.is_over]:
+        current = [course.current for course in going]
+        stacked = MixtureModel(
+            np.concatenate([model.weights for model in current]),
+            np.concatenate([model.means for model in current]),
+            np.concatenate([model.covariances for model in current]),
+            kind,
+        )
+        statistics, totals = compute_expectation(blocks, stacked, len(going))
+        log_likelihoods = totals / weight - log_scale
+        objectives = log_likelihoods + scaled_prior.log_densities(stacked).reshape(-1, k).sum(axis=1) / weight
+        step = maximize_posterior(statistics, stacked, scaled_prior, len(going))
+        for i, (course, *scores) in enumerate(zip(going, log_likelihoods.tolist(), objectives.tolist(), strict=True)):
+            if course.accept(*scores):
+                own = slice(i * k, (i + 1) * k)
+                course.go_on(MixtureModel(step.weights[own], step.means[own], step.covariances[own], kind))
+    return [course.make_fit(shift, scale) for course in courses]
+
+
+class _Course:
+    """The course of EM from one start, in standard coordinates: what was accepted, and what is evaluated next."""
+
+    def __init__(self, start: MixtureModel, options: EMOptions) -> None:
+        self._options, self._squarem = options, Squarem()
+        # `current` is the mixture that is evaluated next: the EM step from `accepted`, the last mixture that was
+        # accepted, or an extrapolation beyond that step.
+        self.current = self.accepted = self._em_step = start
+        self._objectives: list[float] = []
+        self._log_likelihoods: list[float] = []
+        self._converged, self._n_evaluations = False, 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has converged, or the iterations have run out."""
+        return self._converged or self._n_evaluations > self._options.max_iter
+
+    def accept(self, log_likelihood: float, objective: float) -> bool:
+        """Accept the current mixture, or reject an extrapolation and take the EM step before it; say which."""
+        self._n_evaluations += 1
+        is_extrapolated = self.current is not self._em_step
         # Written as "not at least", so that NaN is rejected as well.
-        if is_extrapolated and not objective >= objectives[-1]:
-            squarem.reject()
-            current = em_step
-            continue
-
+        if is_extrapolated and not objective >= self._objectives[-1]:
+            self._squarem.reject()
+            self.current = self._em_step
+            return False
         # Only an EM step can end the iterations: an extrapolation may gain little far from the optimum.
-        gain = objective - objectives[-1] if objectives else np.inf
-        converged = not is_extrapolated and abs(gain) < tol and measure_largest_move(accepted, current) <= tol_step
-        objectives.append(objective)
-        log_likelihoods.append(log_likelihood)
-        accepted = current
-        em_step = m_step(statistics, accepted, scaled_prior)
-        current = squarem.propose(accepted, em_step) if accelerate else em_step
-    return Fit(
-        accepted.rescale(-shift / scale, 1 / scale),
-        np.array(objectives),
-        np.array(log_likelihoods),
-        converged,
-        n_evaluations,
-    )
+        gain = objective - self._objectives[-1] if self._objectives else np.inf
+        is_still = not is_extrapolated and abs(gain) < self._options.tol
+        self._converged = is_still and measure_largest_move(self.accepted, self.current) <= self._options.tol_step
+        self._objectives.append(objective)
+        self._log_likelihoods.append(log_likelihood)
+        self.accepted = self.current
+        return True
+
+    def go_on(self, em_step: MixtureModel) -> None:
+        """Go on from the accepted mixture: to its EM step, or beyond it."""
+        self._em_step = em_step
+        self.current = self._squarem.propose(self.accepted, em_step) if self._options.accelerate else em_step
+
+    def make_fit(self, shift: Floats, scale: Floats) -> Fit:
+        """Make the fit in the coordinates of the data, of which the standard ones are ``(x - shift) / scale``."""
+        return Fit(
+            self.accepted.rescale(-shift / scale, 1 / scale),
+            np.array(self._objectives),
+            np.array(self._log_likelihoods),
+            self._converged,
+            self._n_evaluations,
+        )
 
 
 def measure_largest_move(before: MixtureModel, after: MixtureModel) -> float:

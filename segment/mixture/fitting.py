@@ -13,7 +13,7 @@ from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.coarsening import coarsen_by_scatter
 from segment.mixture.component_moves import improve_by_moves
-from segment.mixture.em import EMOptions, Fit, Steps, run_em
+from segment.mixture.em import EMOptions, Fit, Steps, run_em, run_em_side_by_side
 from segment.mixture.grid_bins import coarsen
 from segment.mixture.incomplete_fit import fit_incomplete
 from segment.mixture.initialization import build_clusters, draw_first_clusters
@@ -251,7 +251,11 @@ def _run_stages(
     is_rough = is_many or len(finalists) > 1
     rough_tol = max(options.tol, _ROUGH_TOL if is_many else _ROUGH_TOL_OF_FEW)
     first = replace(options, tol=rough_tol, tol_step=np.inf) if is_rough else options
-    finals = [improve(levels.coarse, short_runs[run], first) for run in finalists]
+    models = [short_runs[run] for run in finalists]
+    if robustness.is_robust:
+        finals = [improve(levels.coarse, model, first) for model in models]
+    else:
+        finals = run_em_side_by_side(levels.coarse, models, prior, first)
 
     def converge(fit: Fit) -> Fit:
         """Go on with a finalist; with one of many components later."""

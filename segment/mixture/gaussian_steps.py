@@ -54,6 +54,8 @@ _EPSILON = float(np.finfo(float).eps)
 # Multiplications in a product for several mixtures. OpenBLAS divides larger ones among threads, unless it is told not
 # to, and waking these takes ten times as long as the products for the starts on a small image.
 _MAX_PRODUCT = 2**18
+# Components of all mixtures together from which on their moments are multiplied row by row.
+_MIN_ROWS = 64
 # From this number of components on, mixtures are processed one after the other: all together leave the cache.
 _MIN_SEPARATE_COMPONENTS = 17
 
@@ -92,7 +94,7 @@ def compute_expectation(
     for weights, moments in blocks:
         step = max(1, _MAX_PRODUCT // (k * moments.size))
         # Products of many rows with rows that lie side by side take a third of the time.
-        rows = moments.T if n_runs == 1 else np.ascontiguousarray(moments.T)
+        rows = np.ascontiguousarray(moments.T) if len(parameters) >= _MIN_ROWS else moments.T
         for start in range(0, n_runs, step):
             own_runs, own = slice(start, start + step), slice(k * start, k * (start + step))
             joint = parameters[own] @ moments  # log of weight times density

@@ -13,7 +13,7 @@ from mixtures import draw_overlapping_classes, draw_three_blobs, make_random_mod
 from scipy.stats import multivariate_normal
 
 from segment.mixture.cells import make_distinct_cells, make_point_cells
-from segment.mixture.em import run_em
+from segment.mixture.em import EMOptions, run_em, run_em_side_by_side
 from segment.mixture.grid_bins import coarsen
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior, make_flat_prior
@@ -46,6 +46,11 @@ def assert_same(model: MixtureModel, weights: np.ndarray, means: np.ndarray, cov
     np.testing.assert_allclose(model.weights, weights, rtol=1e-9)
     np.testing.assert_allclose(model.means, means, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(model.covariances, covariances, rtol=1e-9, atol=1e-9)
+
+
+def assert_close(model: MixtureModel, other: MixtureModel) -> None:
+    for name in ("weights", "means", "covariances"):
+        np.testing.assert_allclose(getattr(model, name), getattr(other, name), rtol=1e-6, atol=1e-6)
 
 
 def test_em_is_that_of_the_textbook(rng: np.random.Generator) -> None:
@@ -176,3 +181,22 @@ def test_tol_step_waits_for_the_parameters(rng: np.random.Generator) -> None:
     assert np.abs(after.means - late.model.means).max() < 1.5e-4
     before = run_em(cells, early.model, make_flat_prior(2), tol=0, max_iter=1, accelerate=False).model
     assert np.abs(before.means - early.model.means).max() > 1.5e-4
+
+
+@pytest.mark.parametrize("kind", COVARIANCE_TYPES)
+def test_runs_side_by_side_are_those_of_each_by_itself(kind: str, rng: np.random.Generator) -> None:
+    """Though some extrapolations of some of them are rejected, and each ends when it has converged."""
+    cells, first = draw_overlapping_classes(rng, kind, 3.0)
+    starts = [first, *(make_random_model(rng, 2, 2, kind) for _ in range(5))]
+    prior = Prior(np.eye(2), 2.0, np.zeros(2))
+    options = EMOptions(tol=1e-8, tol_step=1e-4, max_iter=200, accelerate=True)
+    fits = run_em_side_by_side(cells, starts, prior, options)
+    for fit, start in zip(fits, starts, strict=True):
+        alone = run_em(cells, start, prior, **vars(options))
+        assert fit.converged
+        assert (fit.n_evaluations, fit.n_iter) == (alone.n_evaluations, alone.n_iter)
+        np.testing.assert_allclose(fit.objectives, alone.objectives, rtol=1e-9)
+        np.testing.assert_allclose(fit.log_likelihoods, alone.log_likelihoods, rtol=1e-9)
+        assert_close(fit.model, alone.model)
+    assert len({fit.n_iter for fit in fits}) > 1
+    assert any(fit.n_evaluations > fit.n_iter + 1 for fit in fits)
