@@ -23,7 +23,7 @@ from segment.pipeline.result_views import LabelViews
 from segment.pipeline.result_warnings import warn_of_kept_coordinates
 from segment.pipeline.sources import Source
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.regions.region_finding import find_hierarchy, smooth_for_regions
+from segment.segmenter.regions.region_finding import find_hierarchy
 from segment.segmenter.regions.region_graph import RegionGraph
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 
@@ -187,8 +187,7 @@ def segment_regions(
     on_stage(Stage.PREPROCESS)
     preprocessed = preprocess(image, config)
     n = config.regions if isinstance(config.regions, int) else 1
-    smoothed = smooth_for_regions(preprocessed)
-    hierarchy = find_hierarchy(smoothed, n, is_smoothed=smoothed is not preprocessed, on_stage=on_stage)
+    hierarchy, smoothed = find_hierarchy(preprocessed, n, on_stage)
     labels, warnings = _cut_hierarchy(hierarchy, config.regions)
     if smoothed is not preprocessed:
         warnings += (f"{NOISE_WARNING}. Give -k for classes of pixels, which follow these",)

@@ -19,7 +19,7 @@ from segment.mixture.rejection import is_rejected
 from segment.mixture.spatial_em import SpatialEM, fit_with_neighbors
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.regions.region_field import RegionField
-from segment.segmenter.regions.region_finding import find_hierarchy, smooth_for_regions
+from segment.segmenter.regions.region_finding import find_hierarchy
 
 __all__ = ["RegionCells", "find_region_cells", "fit_with_region_fields"]
 
@@ -128,8 +128,7 @@ def find_region_cells(
     on_stage : callable
         Called with the name of each stage as it begins.
     """
-    smoothed = smooth_for_regions(image)
-    hierarchy = find_hierarchy(smoothed, 1, is_smoothed=smoothed is not image, on_stage=on_stage)
+    hierarchy, smoothed = find_hierarchy(image, 1, on_stage)
     level = LEVEL if smoothed is image else SMOOTHED_LEVEL
     labels = hierarchy.cut(level)
     flat = labels.reshape(-1)

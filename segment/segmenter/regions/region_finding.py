@@ -25,7 +25,7 @@ from segment.segmenter.regions.region_division import divide_regions
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 from segment.segmenter.regions.watershed_basins import find_even_basins, find_watershed_basins
 
-__all__ = ["AUTO_LEVEL", "find_fine_regions", "find_hierarchy", "region_hierarchy", "smooth_for_regions"]
+__all__ = ["AUTO_LEVEL", "find_fine_regions", "find_hierarchy", "region_hierarchy"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -111,14 +111,11 @@ def region_hierarchy(
     2
     """
     image = source if isinstance(source, Image) else Image.from_array(source)
-    smoothed = smooth_for_regions(image)
-    return find_hierarchy(smoothed, min_regions, is_smoothed=smoothed is not image, on_stage=on_stage)
+    return find_hierarchy(image, min_regions, on_stage)[0]
 
 
-def find_hierarchy(
-    image: Image, min_regions: int, *, is_smoothed: bool, on_stage: Callable[[str], None]
-) -> RegionHierarchy:
-    """Divide a gray or RGB image, which :func:`smooth_for_regions` has seen, into regions.
+def find_hierarchy(image: Image, min_regions: int, on_stage: Callable[[str], None]) -> tuple[RegionHierarchy, Image]:
+    """Divide a gray or RGB image into regions, smoothed where noise would hide their borders.
 
     Parameters
     ----------
@@ -126,10 +123,14 @@ def find_hierarchy(
         It is not changed.
     min_regions : int
         The hierarchy has as many regions at least, if the image has the pixels.
-    is_smoothed : bool
-        Whether the image is a smoothed copy of a noisy one.
     on_stage : callable
         Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    hierarchy : RegionHierarchy
+    image : Image
+        What was divided: a smoothed image of the same size where 15 % of the variance or more is noise, else the same.
 
     Raises
     ------
@@ -140,13 +141,15 @@ def find_hierarchy(
         raise ImageError(
             f"regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
         )
+    original, image = image, smooth_noise(image, "rgb", min_share=_MIN_NOISE_SHARE, max_pixels=_MAX_COPY_PIXELS)
     on_stage(Stage.FIND_REGIONS)
     # The same number of pixels for every large image, so that lengths are relative to the image.
     factor = min(1.0, math.sqrt(_MAX_COPY_PIXELS / (image.height * image.width)))
     copy = shrink(image, max_size=max(1, round(max(image.height, image.width) * factor)))
     if not copy.valid.any():
         # Pixels so few and so scattered that the copy shows none of them are one region.
-        return RegionHierarchy(image.valid.astype(np.int32), np.zeros((0, 2), dtype=np.intp), np.zeros(0), AUTO_LEVEL)
+        nothing = np.zeros((0, 2), dtype=np.intp)
+        return RegionHierarchy(image.valid.astype(np.int32), nothing, np.zeros(0), AUTO_LEVEL), image
     with limit_library_threads():
         copy = replace(copy, pixels=fill_invalid(copy))
         evidence = gather_evidence(copy)
@@ -161,28 +164,10 @@ def find_hierarchy(
         rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
         refined = refine_borders((labels + 1).astype(np.int32), rgb, image.valid, are_even=are_even)
         on_stage(Stage.MERGE_REGIONS)
-        odds_factor = _SMOOTHED_ODDS_FACTOR if is_smoothed else 1.0
+        odds_factor = 1.0 if image is original else _SMOOTHED_ODDS_FACTOR
         merges, costs = _merge_refined(copy, is_flat, evidence, labels, refined, odds_factor)
     hierarchy = RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)
-    return divide_regions(hierarchy, min_regions) if hierarchy.n_fine < min_regions else hierarchy
-
-
-def smooth_for_regions(image: Image) -> Image:
-    """Smooth an image if it is so noisy that its regions would be lost.
-
-    Parameters
-    ----------
-    image : Image
-        It is not changed.
-
-    Returns
-    -------
-    Image
-        Of the same size; the image itself where noise is less than .15 of the variance, as in all photographs.
-    """
-    if image.n_bands not in (1, 3):
-        return image  # it is refused later
-    return smooth_noise(image, "rgb", min_share=_MIN_NOISE_SHARE, max_pixels=_MAX_COPY_PIXELS)
+    return divide_regions(hierarchy, min_regions) if hierarchy.n_fine < min_regions else hierarchy, image
 
 
 def find_fine_regions(evidence: BoundaryEvidence, valid: Mask, *, is_flat: Mask | None = None) -> tuple[Labels, int]:

@@ -19,6 +19,7 @@ import segment
 from segment.core.errors import SettingsError
 from segment.preprocessor.preprocessor import compute_shrunk_shape
 from segment.segmenter.regions import region_finding
+from segment.segmenter.regions.region_finding import find_hierarchy
 
 
 def pair_neighbors(labels):
@@ -66,8 +67,8 @@ def test_areas_under_strong_noise_are_parted_as_without(rng):
 
 def test_noise_that_shrinking_averages_out_is_not_smoothed(rng):
     small, large = (segment.Image.from_array(draw_noisy_quarters(rng, side)[0]) for side in (48, 400))
-    assert region_finding.smooth_for_regions(small) is not small
-    assert region_finding.smooth_for_regions(large) is large
+    assert find_hierarchy(small, 1, str)[1] is not small
+    assert find_hierarchy(large, 1, str)[1] is large
 
 
 def test_no_speck_is_a_region_of_the_automatic_cut():
