@@ -150,6 +150,7 @@ _RULES: tuple[tuple[Callable[[bytes], object], FileKind], ...] = (
 # Files that are no images: their usual names and the remedies, for messages alone.
 _SAVE_FRAMES = "Save its frames as PNG, for example with ffmpeg -i FILM frame%04d.png."
 _SAVE_ARRAY = "Save it as TIFF, or in Python give the array to segment.segment_image."
+_SAVE_POLYGONS = "Save polygons for --roi as GeoJSON, for example with ogr2ogr polygons.geojson FILE."
 _CONTENTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (re.compile(rb"%PDF"), "a PDF document", "Save a page of it as PNG."),
     (re.compile(rb"\s*<(!doctype )?html", re.IGNORECASE), "a web page (HTML)", "Download the image itself."),
@@ -160,6 +161,10 @@ _CONTENTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (re.compile(rb"\x93NUMPY|PK\x03\x04.{26}[^/]*\.npy", re.DOTALL), "an array of NumPy", _SAVE_ARRAY),
     (re.compile(rb".{344}(n\+1|ni1)\0", re.DOTALL), "NIfTI", _SAVE_ARRAY),
     (re.compile(rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!"), "an archive", "Unpack it."),
+    (re.compile(rb"\x00\x00\x27\n"), "a shapefile", _SAVE_POLYGONS),
+    (re.compile(rb"SQLite format 3\0"), "a GeoPackage or another database of SQLite", _SAVE_POLYGONS),
+    (re.compile(rb"fgb[\x01-\x09]fgb"), "FlatGeobuf", _SAVE_POLYGONS),
+    (re.compile(rb"\s*<kml\b|\s*<\?xml[^>]*>\s*<kml\b"), "KML", _SAVE_POLYGONS),
     (re.compile(rb"\n[\x00-\x05]\x01[\x01\x02\x04\x08]"), "PCX", "Save it as PNG or TIFF."),
 )
 TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
