@@ -111,6 +111,9 @@ def refuse_conflicts(config: SettingValues) -> None:
     _check_crop(config)
     _check_pixel_size(config)
     _check_bands(config.band_numbers)
+    if config.log_scale and (config.seed_color or config.features in ("lab", "hsv")):
+        got = "--seed-color" if config.seed_color else f"--features {config.features}"
+        raise SettingsError(f"log_scale (--log-scale): logarithms are no colors; got {got} too. Leave one out.")
     if config.criterion in ("entropy", "variational") and config.components_per_class > 1:
         raise SettingsError(
             f"components_per_class (--components-per-class): 1 with the criterion {config.criterion}, which finds "

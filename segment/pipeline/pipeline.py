@@ -12,6 +12,7 @@ from typing import Any, Unpack
 
 from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
+from segment.core.image import Image
 from segment.core.stages import Stage
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import preprocess, read_image
@@ -90,7 +91,7 @@ def segment_image(
         start.check_features(spatial.data.space, get_source_name(source))
     clock(Stage.FIT)
     found = fit_image_classes(spatial.data, config, start)  # 4 segmenter
-    model = make_class_model(found, spatial, config)
+    model = make_class_model(image, found, spatial, config)
     if not isinstance(spatial, ColorsAlone):
         spatial.data.forget_cells()  # a field needs the memory
     clock(Stage.LABEL)
@@ -102,14 +103,14 @@ def segment_image(
     return build_result(image, spatial, labeled, cleaned, found, model, config, provenance, start)
 
 
-def make_class_model(found: FittedClasses, spatial: SpatialModel, config: SegmentConfig) -> ClassModel:
+def make_class_model(image: Image, found: FittedClasses, spatial: SpatialModel, config: SegmentConfig) -> ClassModel:
     """Make the model with which the classes of an image can be found in others."""
     n_pixels = round(spatial.data.cells.total_weight)
     return ClassModel.from_fit(
         found.classes,
         found.names,
         space=spatial.data.space,
-        scale=ValueScale.from_image(spatial.image),
+        scale=ValueScale.from_image(image),
         config=config,
         training=Training(1, n_pixels, found.log_likelihood, found.log_likelihood),
     )

@@ -22,7 +22,7 @@ from segment.loader.loader import FilePage, LoadedFile, load_path, load_stream
 from segment.pipeline.file_loading import load_file, make_read_options
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
 from segment.pipeline.sources import Source, get_page, get_source_path, name_page
-from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
+from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale, to_log_scale
 
 __all__ = ["choose_pixel_size", "clip_to_white", "load_source", "preprocess", "read_image"]
 
@@ -134,18 +134,20 @@ def _convert_to_image(source: Source, config: SegmentConfig) -> Image:
 
 
 def preprocess(image: Image, config: SegmentConfig) -> Image:
-    """Make the image that is segmented: shrunk, in grayscale and denoised, as the settings say.
+    """Make the image that is segmented: shrunk, in grayscale, on a logarithmic scale and denoised, as the settings say.
 
     Parameters
     ----------
     image : Image
         H x W pixels. It is not changed.
     config : SegmentConfig
-        The settings `max_size`, `greyscale`, `denoise` and `denoise_radius` count.
+        The settings `max_size`, `greyscale`, `log_scale`, `denoise` and `denoise_radius` count.
     """
     image = shrink(clip_floats(image), max_size=config.max_size)
     if config.greyscale:
         image = to_grayscale(image)
+    if config.log_scale:
+        image = to_log_scale(image)
     return clip_to_white(denoise(image, method=config.denoise, radius=config.denoise_radius))
 
 

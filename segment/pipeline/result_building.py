@@ -19,6 +19,7 @@ from segment.pipeline.label_cleanup import (
     is_cleanup_by_evidence,
     resolve_sizes,
 )
+from segment.pipeline.proportional_noise import warn_of_proportional_noise
 from segment.pipeline.provenance import Provenance
 from segment.pipeline.result import Segmentation
 from segment.pipeline.result_warnings import (
@@ -223,4 +224,5 @@ def _warn_of_limits(
     if isinstance(spatial, RegionClasses):
         return warn_of_fine_structure(spatial, classes.n_classes, config)
     uneven = warn_of_uneven_light(spatial.data.copies[0], classes, spatial.data.space, [spatial.image])
-    return uneven + warn_of_isolated_pixels(clean, raw, config)
+    noise = warn_of_proportional_noise(spatial.image, config)
+    return uneven + noise + warn_of_isolated_pixels(clean, raw, config)

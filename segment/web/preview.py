@@ -224,7 +224,7 @@ def _label(
     unmerged = found.classes.unmerged
     labeled = spatial.label(unmerged, reject=config.reject)
     cleaned = clean_labels(labeled, unmerged, spatial, config, image)
-    model = make_class_model(found, spatial, config)
+    model = make_class_model(image, found, spatial, config)
     return build_result(screen.shown, spatial, labeled, cleaned, found, model, config, Provenance())
 
 

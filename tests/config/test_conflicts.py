@@ -31,6 +31,14 @@ from segment.core.errors import SettingsError
             "covariance_type (--covariance-type): full with the criterion variational; got tied.",
         ),
         (
+            {"log_scale": True, "features": "lab"},
+            "log_scale (--log-scale): logarithms are no colors; got --features lab too. Leave one out.",
+        ),
+        (
+            {"log_scale": True, "seed_color": ("#000000",)},
+            "log_scale (--log-scale): logarithms are no colors; got --seed-color too. Leave one out.",
+        ),
+        (
             {"drop_class": "sky"},
             "drop_class (--drop-class): only with geojson or svg in save; got sky. Give --save geojson too.",
         ),

@@ -43,6 +43,7 @@ def model(photographs: dict[str, np.ndarray]) -> ClassModel:
         {"features": "hsv", "covariance_type": "diag"},
         {"features": "intensity", "covariance_type": "spherical", "k": 2, "n_init": 1},
         {"greyscale": True, "k": 2, "n_init": 1},
+        {"log_scale": True, "k": 2, "n_init": 1},
         {"denoise": "median", "denoise_radius": 0.01, "max_size": 120, "seed": 5},
     ],
     ids=str,

@@ -18,6 +18,7 @@ from segment.features.pixel_features import extract_features
 from segment.mixture.rejection import find_rejection_threshold
 from segment.pipeline.pixel_selection import warn_of_flat_border
 from segment.pipeline.preparation import preprocess
+from segment.pipeline.proportional_noise import warn_of_proportional_noise
 from segment.pipeline.uneven_light import warn_of_uneven_light
 from segment.preprocessor.working_copy import is_field_fine
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
@@ -132,7 +133,7 @@ def _measure_classes(
         choose_spatial_type(run.config).explain_empty_class(run.config),
         _warn_of_flat_border(run.raster, copy) + notes,
         design_effect or measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, unmerged, space, tiles),
+        warn_of_uneven_light(copy, unmerged, space, tiles) + warn_of_proportional_noise(copy, run.config),
     )
 
 
@@ -187,9 +188,10 @@ def _count_colors(run: RasterRun) -> ColorSum:
     raster, config = run.raster, run.config
     n_channels = 1 if config.greyscale else raster.n_channels
     # ColorIndex quantizes floats to 16 bits between black and white.
-    black, white = (0.0, 65535.0) if raster.kind == "float32" else (raster.black, raster.white)
+    is_float = raster.kind == "float32" or config.log_scale
+    black, white = (0.0, 65535.0) if is_float else (raster.black, raster.white)
     space = FeatureSpace(config.features, n_channels, black, white)
-    colors = ColorSum(space, "uint8" if raster.kind == "uint8" else "uint16")
+    colors = ColorSum(space, "uint8" if raster.kind == "uint8" and not is_float else "uint16")
     collect = partial(collect_tile_colors, raster, config=config, space=space)
     # Threads return one part for each tile, a cluster the sum of all.
     for part in run.sum_tiles(collect, add_tile_colors, RasterStage.COUNT_COLORS):

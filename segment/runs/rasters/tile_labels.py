@@ -115,9 +115,13 @@ def label_tile(
     cleaned = cleaner.clean(raw, image).label_image
     before, clean = (classes.merge_labels(labels[rows, columns]) for labels in (raw, cleaned))
     valid = image.valid[rows, columns]
-    pixels = np.ascontiguousarray(image.pixels[rows, columns])
+    if config.log_scale:
+        # Tables have the values of the file.
+        shown = read_preprocessed(raster, window, replace(config, log_scale=False))
+    else:
+        shown = replace(image, pixels=np.ascontiguousarray(image.pixels[rows, columns]), valid=valid)
     place = raster.georeference.move_origin(window.column, window.row)
-    part = replace(image, pixels=pixels, georeference=place, pixel_size=raster.pixel_size)
+    part = replace(shown, georeference=place, pixel_size=raster.pixel_size)
     table = tabulate_classes(clean, part, n_classes)
     interest = None
     if raster.selection.names:
@@ -129,7 +133,7 @@ def label_tile(
         changed=int(np.count_nonzero(clean != before)),
         rejected=int(np.count_nonzero(valid & (before == 0))),
         valid=int(np.count_nonzero(valid)),
-        partial=count_partial_nodata(pixels, raster.nodata, valid),
+        partial=count_partial_nodata(part.pixels, raster.nodata, valid),
         lost=find_labels_lost_in_cleanup(before, table),
         counts=np.stack([count_pixels_and_regions(part, n_classes, shape) for part in (before, clean)]),
         interest=interest,

@@ -10,7 +10,7 @@ import numpy as np
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.pipeline.preparation import clip_to_white
-from segment.preprocessor.preprocessor import DENOISERS, clip_floats, denoise, to_grayscale
+from segment.preprocessor.preprocessor import DENOISERS, clip_floats, denoise, to_grayscale, to_log_scale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 
@@ -40,6 +40,8 @@ def read_preprocessed(raster: Raster, window: Window, config: SegmentConfig) -> 
     image = clip_floats(raster.read(outer))
     if config.greyscale:
         image = to_grayscale(image)
+    if config.log_scale:
+        image = to_log_scale(image)
     # The radius is a share of the image's diagonal: of the raster's, here measured in the window's.
     share = np.hypot(raster.height, raster.width) / np.hypot(outer.height, outer.width)
     image = clip_to_white(denoise(image, method=config.denoise, radius=float(config.denoise_radius * share)))

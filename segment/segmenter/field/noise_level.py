@@ -16,12 +16,15 @@ from segment.preprocessor.preprocessor import denoise, shrink
 from segment.preprocessor.working_copy import make_working_copy
 
 __all__ = [
+    "MASK",
+    "MASK_POWER",
     "MAX_SQUARE_WINDOWS",
     "MIN_GROWTH",
     "MIN_NOISE_SHARE",
     "NORMAL_MEDIAN",
     "SMOOTHED_WIDTHS",
     "are_planes_noisy",
+    "choose_windows",
     "measure_noise_share",
     "measure_noise_variances",
     "shrink_to_squares",
@@ -48,9 +51,10 @@ MAX_SQUARE_WINDOWS = 2**10
 """Windows of 3 x 3 squares in which the noise of their means is measured: fewer, as clean images are asked, too."""
 NORMAL_MEDIAN = 0.6744898
 """The median of the absolute value of a standard normal variable."""
-# The mask of a window, row by row, and the variance that it gives to noise of variance 1.
 MASK = (1, -2, 1, -2, 4, -2, 1, -2, 1)
+"""The mask of a window of 3 x 3 pixels, row by row, that measures noise."""
 MASK_POWER = 36.0
+"""The variance that the mask gives to noise of variance 1."""
 
 
 def measure_noise_share(
@@ -95,7 +99,7 @@ def are_planes_noisy(planes: NDArray[np.floating], valid: NDArray[np.bool_]) -> 
     >>> are_planes_noisy(noise, np.ones((40, 40), bool)), are_planes_noisy(noise / 4, np.ones((40, 40), bool))
     (True, False)
     """
-    windows = _choose_windows(valid)
+    windows = choose_windows(valid)
     if not windows.size:
         return False
     features = planes.reshape(len(planes), -1).take(windows, axis=1)
@@ -225,7 +229,7 @@ def measure_noise_variances(
     >>> bool(90 < noise[0] < 110), bool(600 < total[0] < 700)
     (True, True)
     """
-    windows = _choose_windows(image.valid, max_windows)
+    windows = choose_windows(image.valid, max_windows)
     if not windows.size:
         space = FeatureSpace(feature_name, 1 if image.is_gray else image.pixels.shape[2], image.black, image.white)
         return np.zeros(len(space.feature_names)), np.zeros(len(space.feature_names))
@@ -242,8 +246,25 @@ def measure_noise_variances(
     return _measure_variances(planes), np.asarray(planes.var(axis=(1, 2)))
 
 
-def _choose_windows(valid: NDArray[np.bool_], max_windows: int = MAX_WINDOWS) -> NDArray[np.intp]:
-    """Choose windows of 3 x 3 valid pixels that are spread evenly over the image: the nine pixels of each, (9, n)."""
+def choose_windows(valid: NDArray[np.bool_], max_windows: int = MAX_WINDOWS) -> NDArray[np.intp]:
+    """Choose windows of 3 x 3 valid pixels that are spread evenly over an image.
+
+    Parameters
+    ----------
+    valid : ndarray of shape (H, W), bool
+    max_windows : int
+        About how many.
+
+    Returns
+    -------
+    ndarray of shape (9, n), int
+        The numbers of their pixels, row by row.
+
+    Examples
+    --------
+    >>> choose_windows(np.ones((3, 3), bool))[:, 0]
+    array([0, 1, 2, 3, 4, 5, 6, 7, 8])
+    """
     height, width = valid.shape
     step = max(1, int(math.sqrt(max(height - 2, 0) * max(width - 2, 0) / max_windows)))
     first = (np.arange(0, height - 2, step)[:, None] * width + np.arange(0, width - 2, step)).reshape(-1)

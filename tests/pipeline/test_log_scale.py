@@ -1,0 +1,73 @@
+"""Classes of the logarithm of values: speckle, several powers of ten, models and rasters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from raster_files import write
+from scipy.ndimage import gaussian_filter
+
+import segment
+
+
+@pytest.fixture
+def areas(rng: np.random.Generator) -> np.ndarray:
+    """Four classes of equal shares in smooth areas, from 0."""
+    order = gaussian_filter(rng.standard_normal((128, 128)), 8)
+    return rng.permutation(4)[np.searchsorted(np.quantile(order, [0.25, 0.5, 0.75]), order)]
+
+
+def measure_right(label_image: np.ndarray, truth: np.ndarray) -> float:
+    """Measure the share of the pixels whose class is that of the truth; both are in order of the values."""
+    return float(np.mean(label_image.astype(int) - 1 == truth))
+
+
+def test_speckle_and_powers_of_ten_show_their_classes(areas: np.ndarray, rng: np.random.Generator) -> None:
+    speckle = 2.0**areas * rng.gamma(4, 1 / 4, areas.shape)
+    powers = 10.0**areas * np.exp(0.3 * rng.standard_normal(areas.shape))
+    for values, least in ((speckle, 0.95), (powers, 0.99)):
+        result = segment.segment_image(values.astype(np.float32), k=4, log_scale=True)
+        assert measure_right(result.label_image, areas) > least
+        # Tables have the values of the image.
+        means = [values[result.label_image == row.label].mean() for row in result.classes]
+        np.testing.assert_allclose([row.mean[0] for row in result.classes], means, rtol=1e-4)
+    assert segment.segment_image(powers.astype(np.float32), k="auto", log_scale=True).n_classes == 4
+
+
+def test_noise_in_proportion_to_values_is_told_with_its_remedy(
+    areas: np.ndarray, rng: np.random.Generator, tmp_path: Path, landscape: Path
+) -> None:
+    told = "noise grows in proportion to the values"
+    speckle = 2.0**areas * rng.gamma(4, 1 / 4, areas.shape)
+    counts = rng.poisson(9 * 2.0**areas)
+    gray = 20 + 50 * areas + 20 * rng.standard_normal(areas.shape)
+    dark = 1.5**areas * rng.gamma(100, 1 / 100, areas.shape)
+    for values, is_told in ((speckle, True), (counts, False), (gray, False), (dark, False), (landscape, False)):
+        warnings = segment.segment_image(values if isinstance(values, Path) else np.float32(values), k=4).warnings
+        assert sum(warning.startswith(told) for warning in warnings) == is_told
+    cured = segment.segment_image(np.float32(speckle), k=4, log_scale=True)
+    assert not any(warning.startswith(told) for warning in cured.warnings)
+    source = write(tmp_path / "a.tif", np.float32(speckle))
+    raster = segment.segment_raster(source, tmp_path / "labels.tif", k=4)
+    assert sum(warning.startswith(told) for warning in raster.warnings) == 1
+
+
+@pytest.mark.parametrize("spatial", ["field", "none"])
+def test_a_model_keeps_the_scale_and_a_raster_has_it(
+    areas: np.ndarray, rng: np.random.Generator, tmp_path: Path, spatial: str
+) -> None:
+    counts = rng.poisson(100 * 3.0**areas * np.exp(0.1 * rng.standard_normal(areas.shape))).astype(np.uint16)
+    result = segment.segment_image(counts, k=4, log_scale=True, spatial=spatial)
+    assert measure_right(result.label_image, areas) > 0.98
+    segment.save_class_model(result.class_model, tmp_path / "m.json")
+    model = segment.load_class_model(tmp_path / "m.json")
+    assert model.preprocessing["log_scale"]
+    applied = segment.apply_classes(model, counts, spatial=spatial)
+    np.testing.assert_array_equal(applied.label_image, result.label_image)
+    source = write(tmp_path / "a.tif", counts)
+    raster = segment.segment_raster(source, tmp_path / "labels.tif", k=4, log_scale=True, spatial=spatial)
+    assert [row.mean[0] for row in raster.classes] == pytest.approx([row.mean[0] for row in result.classes], rel=0.01)
+    again = segment.segment_raster(source, tmp_path / "again.tif", model=model, spatial=spatial)
+    assert [row.share for row in again.classes] == pytest.approx([row.share for row in raster.classes], abs=0.01)
