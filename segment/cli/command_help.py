@@ -40,7 +40,17 @@ class StagedOption(click.Option):
         self.choices = choices
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        """Convert what was given; what cannot be converted stays as it is, and the setting says what is allowed."""
+        """Convert what was given; what cannot be converted stays as it is, and the setting says what is allowed.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        value : str or list of str
+
+        Returns
+        -------
+        object
+        """
         try:
             return super().type_cast_value(ctx, value)
         except click.BadParameter:
@@ -109,7 +119,19 @@ class StagedCommand(click.Command):
         self._given = given
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; for an unknown option suggest what it is called here, or the command that has it."""
+        """Read the arguments; for an unknown option suggest what it is called here, or the command that has it.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        args : list of str
+            The arguments of the command.
+
+        Returns
+        -------
+        list of str
+            The arguments that are left.
+        """
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -139,19 +161,40 @@ class StagedCommand(click.Command):
         return [param for param in self.params if not getattr(param, "hidden", False)]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the help, in which words with hyphens stay whole."""
+        """Write the help, in which words with hyphens stay whole.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        formatter : click.HelpFormatter
+            Where it is written.
+        """
         super().format_help(ctx, formatter)
         formatter.buffer[:] = [text.replace(_HYPHEN, "-") for text in formatter.buffer]
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the first sentence, the examples, and what else is to be said."""
+        """Write the first sentence, the examples, and what else is to be said.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        formatter : click.HelpFormatter
+            Where they are written.
+        """
         first, _, rest = (self.help or "").partition("\n\n")
         _write_text(formatter, first)
         write_examples(formatter, self.examples)
         _write_text(formatter, rest)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options that most people need, or after ``--help-all`` those of each stage under its heading."""
+        """Write the options that most people need, or after ``--help-all`` those of each stage under its heading.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        formatter : click.HelpFormatter
+            Where they are written.
+        """
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         if not ctx.meta.get("help_all"):
             by_name = {option.name: option for option in options}
@@ -202,14 +245,33 @@ class SuggestingGroup(click.Group):
         return sorted(self.commands, key=COMMANDS.index)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what the program does, and the examples."""
+        """Write what the program does, and the examples.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        formatter : click.HelpFormatter
+            Where they are written.
+        """
         super().format_help_text(ctx, formatter)
         write_examples(formatter, self.examples)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first argument names."""
+        """Find the command that the first argument names.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        args : list of str
+            The arguments of the program.
+
+        Returns
+        -------
+        tuple of (str, Command, list of str)
+            Its name, itself, and the arguments that are left.
+        """
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             known = self.list_commands(ctx)
@@ -224,7 +286,14 @@ class SuggestingGroup(click.Group):
 
 
 def print_version(ctx: click.Context, _parameter: click.Parameter, is_given: bool) -> None:
-    """Print the version of the program, of Python and of the libraries on which results depend, and end."""
+    """Print the version of the program, of Python and of the libraries on which results depend, and end.
+
+    Parameters
+    ----------
+    ctx : click.Context
+    is_given : bool
+        Whether ``--version`` is given.
+    """
     if not is_given or ctx.resilient_parsing:
         return
     # Loaded here: the metadata of packages take a tenth of the time of a start.
@@ -238,7 +307,14 @@ def print_version(ctx: click.Context, _parameter: click.Parameter, is_given: boo
 
 
 def write_examples(formatter: click.HelpFormatter, examples: tuple[str, ...]) -> None:
-    """Write commands under the heading "Examples", a line each."""
+    """Write commands under the heading "Examples", a line each.
+
+    Parameters
+    ----------
+    formatter : click.HelpFormatter
+        Where they are written.
+    examples : tuple of str
+    """
     if examples:
         with formatter.section("Examples"):
             for example in examples:

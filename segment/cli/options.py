@@ -196,7 +196,17 @@ def describe_default_k(options: Options, config: SegmentConfig, model: ClassMode
 
 @contextlib.contextmanager
 def connect_cluster(scheduler: str) -> Iterator[Cluster | None]:
-    """Connect to the cluster of a scheduler and print its warnings. None without one."""
+    """Connect to the cluster of a scheduler and print its warnings.
+
+    Parameters
+    ----------
+    scheduler : str
+        Its address; empty for none.
+
+    Yields
+    ------
+    Cluster or None
+    """
     if not scheduler:
         yield None
         return

@@ -31,7 +31,19 @@ class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
         self._words = words
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert a text: a word stays as it is, anything else becomes a number."""
+        """Convert a text: a word stays as it is, anything else becomes a number.
+
+        Parameters
+        ----------
+        value : str, int or float
+        param : click.Parameter, optional
+        ctx : click.Context, optional
+            For the message of an error.
+
+        Returns
+        -------
+        str, int or float
+        """
         if value in self._words:
             return value
         try:

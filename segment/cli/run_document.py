@@ -16,7 +16,14 @@ __all__ = ["format_document"]
 
 
 def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
-    """Write a run as one JSON document, for scripts."""
+    """Write a run as one JSON document, for scripts.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        One for each image.
+    config : SegmentConfig
+    """
     images = [
         {
             "input": str(outcome.job.source),

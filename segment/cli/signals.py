@@ -24,6 +24,11 @@ class Terminated(KeyboardInterrupt):
 def get_exit_code(stop: BaseException) -> int:
     """Get the exit code of an interrupted program: 128 and the number of the signal, as shells have it.
 
+    Parameters
+    ----------
+    stop : BaseException
+        What interrupted it.
+
     Examples
     --------
     >>> get_exit_code(KeyboardInterrupt()), get_exit_code(Terminated())

@@ -63,7 +63,14 @@ class Status:
         self.clear()
 
     def show(self, stage: str, source: Path | None = None) -> None:
-        """Show the stage of the run, or of one of its images."""
+        """Show the stage of the run, or of one of its images.
+
+        Parameters
+        ----------
+        stage : str
+        source : Path, optional
+            The image.
+        """
         # Not before the first error: what cannot be read has no classes.
         if self._note and stage != Stage.READ:
             self.clear()
@@ -139,7 +146,14 @@ def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> Non
 def explain_likelihoods(outcomes: Sequence[Outcome]) -> str:
     """Explain, below the tables of methods, a mixture whose log-likelihood is lower than that of another method.
 
-    Empty where no image needs it.
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+
+    Returns
+    -------
+    str
+        Two lines; empty where no image needs them.
 
     Examples
     --------

@@ -38,7 +38,14 @@ def collect_reading(config: SettingValues) -> dict[str, Any]:
 def format_config(config: SettingValues) -> str:
     r"""Write the settings that are not the default, and the number of classes, as TOML.
 
-    `overwrite` is left out.
+    Parameters
+    ----------
+    config : SegmentConfig
+
+    Returns
+    -------
+    str
+        A line for each setting. `overwrite` is left out.
 
     Raises
     ------
@@ -73,6 +80,15 @@ def format_config(config: SettingValues) -> str:
 
 def parse_config(text: str) -> dict[str, Any]:
     r"""Read settings that are written in TOML.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    dict of str to value
+        Checked settings by their usual names.
 
     Raises
     ------

@@ -98,7 +98,13 @@ _OF_PRODUCTS = {
 
 
 def refuse_conflicts(config: SettingValues) -> None:
-    """Raise a SettingsError if the values of a configuration do not go together."""
+    """Raise a SettingsError if the values of a configuration do not go together.
+
+    Parameters
+    ----------
+    config : SettingValues
+        Each of its values is in its range.
+    """
     # A saved model may have the radius of a filter that it does not use; where it is given, `reject_unused` refuses it.
     others = [setting for setting in list_settings() if setting.name != "denoise_radius"]
     reject_unused(config, [setting for setting in others if getattr(config, setting.name) != setting.default])
@@ -126,7 +132,14 @@ def refuse_conflicts(config: SettingValues) -> None:
 
 
 def reject_unused(config: SettingValues, settings: Iterable[Setting]) -> None:
-    """Raise a SettingsError if a given setting has no effect because of the value of another."""
+    """Raise a SettingsError if a given setting has no effect because of the value of another.
+
+    Parameters
+    ----------
+    config : SettingValues
+    settings : iterable of Setting
+        Those that were given, whatever their values.
+    """
     for setting in settings:
         if reason := explain_unused(config, setting):
             raise SettingsError(reason)
@@ -152,7 +165,15 @@ def reject_start_settings(config: SettingValues, model_settings: Mapping[str, ob
 
 
 def reject_surplus_seed_colors(colors: Sequence[str], max_colors: int) -> None:
-    """Raise a SettingsError if there are more colors to start from than components."""
+    """Raise a SettingsError if there are more colors to start from than components.
+
+    Parameters
+    ----------
+    colors : sequence of str
+        The setting `seed_color`.
+    max_colors : int
+        Number of components.
+    """
     if len(colors) > max_colors:
         raise SettingsError(
             f"seed_color (--seed-color): at most one for each of {pluralize(max_colors, 'class')}; got "
@@ -161,7 +182,18 @@ def reject_surplus_seed_colors(colors: Sequence[str], max_colors: int) -> None:
 
 
 def explain_unused(config: SettingValues, setting: Setting) -> str:
-    """Explain why a setting has no effect because of the value of another. Empty if it has an effect."""
+    """Explain why a setting has no effect because of the value of another.
+
+    Parameters
+    ----------
+    config : SettingValues
+    setting : Setting
+
+    Returns
+    -------
+    str
+        A message about the setting; empty if it has an effect.
+    """
     products = _OF_PRODUCTS.get(setting.name, ())
     reasons = [
         rule.reason

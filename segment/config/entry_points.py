@@ -67,7 +67,17 @@ class EntryPoint:
         return setting.name in self.besides or (setting.group in self.groups and setting.name not in self.leave_out)
 
     def find_remedy(self, setting: Setting) -> str:
-        """Find what to do instead of giving a setting that is not used. A sentence without its period."""
+        """Find what to do instead of giving a setting that is not used.
+
+        Parameters
+        ----------
+        setting : Setting
+
+        Returns
+        -------
+        str
+            A sentence without its period.
+        """
         return self.remedies.get(setting.name) or self.remedies.get(setting.group) or "Leave it out"
 
 

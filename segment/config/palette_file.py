@@ -20,7 +20,10 @@ _HEX = "#[0-9a-fA-F]{6}"
 def is_palette_file(value: object) -> TypeGuard[str | os.PathLike[str]]:
     """Tell whether the value of the setting `palette` is the path of a file.
 
-    A text is one that has a suffix or a folder.
+    Parameters
+    ----------
+    value : object
+        A path, or a text that has a suffix or a folder.
 
     Examples
     --------

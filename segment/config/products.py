@@ -110,6 +110,11 @@ _ROWS = {product.name: product for product in (*PRODUCTS, _COMPARED, _EXPLORED)}
 def describe_products(names: Container[str] | None = None) -> str:
     """Describe products in one line.
 
+    Parameters
+    ----------
+    names : container of str, optional
+        Those that are described; by default all.
+
     Examples
     --------
     >>> describe_products(("ucm", "svg"))

@@ -40,6 +40,11 @@ PIXEL_SIZE = Form(
 def parse_pixel_size(text: str) -> tuple[float, float, str]:
     """Split ``0.21mm`` or ``0.2x0.3mm`` into width, height and unit.
 
+    Parameters
+    ----------
+    text : str
+        Of the form :data:`PIXEL_SIZE`, but not ``dpi``.
+
     Examples
     --------
     >>> parse_pixel_size("0.21mm"), parse_pixel_size("0.2x0.3 \u00b5m")

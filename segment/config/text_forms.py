@@ -113,6 +113,11 @@ def is_path(text: str) -> bool:
 def parse_naming(text: str) -> tuple[int | str, str]:
     """Split ``CLASS=NAME`` into label and name, or ``NAME=COLOR`` into color and name.
 
+    Parameters
+    ----------
+    text : str
+        Of the form :data:`NAMING`.
+
     Examples
     --------
     >>> parse_naming("4=sky"), parse_naming("sky=brightest")
@@ -147,7 +152,15 @@ def parse_palette(text: str) -> tuple[tuple[str, str], ...]:
 def parse_merge(text: str) -> tuple[str, tuple[int, ...]]:
     """Split ``NAME=A,B`` into name and labels.
 
-    The name is empty where there is none.
+    Parameters
+    ----------
+    text : str
+        Of the form :data:`MERGE`.
+
+    Returns
+    -------
+    tuple of (str, tuple of int)
+        The name is empty where there is none.
 
     Examples
     --------
@@ -160,6 +173,16 @@ def parse_merge(text: str) -> tuple[str, tuple[int, ...]]:
 
 def parse_group(text: str) -> tuple[str, tuple[str, ...]]:
     """Split ``NAME=CLASS,CLASS`` into the name of a group and its classes.
+
+    Parameters
+    ----------
+    text : str
+        Of the form :data:`GROUP`.
+
+    Returns
+    -------
+    tuple of (str, tuple of str)
+        Names or numbers of the classes.
 
     Examples
     --------

@@ -70,6 +70,11 @@ def refuse_existing(path: Path) -> None:
 def make_folder(folder: Path) -> None:
     """Make a folder with its parents; unlike :meth:`pathlib.Path.mkdir`, nested as deep as the file system allows.
 
+    Parameters
+    ----------
+    folder : Path
+        May be there already.
+
     Raises
     ------
     OSError

@@ -26,6 +26,16 @@ def make_default_name(label: int) -> str:
 def make_default_names(n_classes: int) -> tuple[str, ...]:
     """Make the names of classes that were given none.
 
+    Parameters
+    ----------
+    n_classes : int
+        How many.
+
+    Returns
+    -------
+    tuple of str
+        ``class 1``, ``class 2`` and so on.
+
     Examples
     --------
     >>> make_default_names(2)

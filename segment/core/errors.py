@@ -176,6 +176,16 @@ def describe_os_error(error: BaseException) -> str:
 def get_write_remedy(error: BaseException) -> str:
     """Get what a user can do where a result cannot be written.
 
+    Parameters
+    ----------
+    error : BaseException
+        Why it cannot.
+
+    Returns
+    -------
+    str
+        A sentence.
+
     Examples
     --------
     >>> get_write_remedy(PermissionError(13, "Permission denied"))
@@ -247,6 +257,18 @@ def lacks_memory(error: BaseException) -> bool:
 def pluralize(n: int, noun: str) -> str:
     """Write a number of things in words.
 
+    Parameters
+    ----------
+    n : int
+        How many.
+    noun : str
+        The thing, in the singular.
+
+    Returns
+    -------
+    str
+        Number and noun.
+
     Examples
     --------
     >>> pluralize(1, "image"), pluralize(2, "image"), pluralize(3, "class")
@@ -257,6 +279,11 @@ def pluralize(n: int, noun: str) -> str:
 
 def format_percent(part: int, total: int) -> str:
     """Write a share in percent, with two digits.
+
+    Parameters
+    ----------
+    part, total : int
+        Numbers of pixels.
 
     Examples
     --------

@@ -70,6 +70,11 @@ class FloatRange:
     def unite(self, other: FloatRange) -> FloatRange:
         """Return the range of two parts together.
 
+        Parameters
+        ----------
+        other : FloatRange
+            Of the other part.
+
         Examples
         --------
         >>> left, right = (find_float_range(np.float32([[a], [b]])) for a, b in ((1, 4), (0, 2)))
@@ -178,6 +183,15 @@ def _find_bins(values: NDArray[np.float32]) -> NDArray[np.uint32]:
 def find_bin(value: float) -> int:
     """Find the bin of a value.
 
+    Parameters
+    ----------
+    value : float
+
+    Returns
+    -------
+    int
+        Place among the counts of a `FloatRange`.
+
     Examples
     --------
     >>> find_bin(-1.0) < find_bin(0.5) < find_bin(0.51)
@@ -188,6 +202,11 @@ def find_bin(value: float) -> int:
 
 def get_lower_edge(index: int) -> float:
     """Get the smallest value of a bin, which is also the upper edge of the bin before.
+
+    Parameters
+    ----------
+    index : int
+        Place among the counts of a `FloatRange`.
 
     Examples
     --------

@@ -60,6 +60,12 @@ class NodataNote(str):
 def describe_possible_nodata(value: float, n: int, n_pixels: int) -> NodataNote:
     """Write a note that a value, which lies far above all others, may stand for no data.
 
+    Parameters
+    ----------
+    value : float
+    n, n_pixels : int
+        How many pixels have it, of how many.
+
     Examples
     --------
     >>> describe_possible_nodata(9999.0, 3, 12)

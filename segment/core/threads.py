@@ -69,6 +69,11 @@ def can_start_threads(n: int) -> bool:
 
     A limit of processes (`ulimit -u`, the limit of a container) counts threads too.
 
+    Parameters
+    ----------
+    n : int
+        Threads, in addition to those that run already.
+
     Examples
     --------
     >>> can_start_threads(1)

@@ -41,11 +41,28 @@ class FullPixels:
     n_pixels: int = 0
 
     def unite(self, other: FullPixels) -> FullPixels:
-        """Return the counts of two parts together."""
+        """Return the counts of two parts together.
+
+        Parameters
+        ----------
+        other : FullPixels
+            Of the other part.
+        """
         return FullPixels(self.n_full + other.n_full, self.n_high + other.n_high, self.n_pixels + other.n_pixels)
 
     def describe(self, value: int) -> tuple[NodataNote, ...]:
-        """Say where so many pixels lie so far above all others that they may stand for no data."""
+        """Say where so many pixels lie so far above all others that they may stand for no data.
+
+        Parameters
+        ----------
+        value : int
+            That was counted.
+
+        Returns
+        -------
+        tuple of NodataNote
+            A note, if there are.
+        """
         is_fill = self.n_full > MIN_HINT_SHARE * self.n_pixels and self.n_high <= MAX_HIGH_PIXELS * self.n_full
         return (describe_possible_nodata(float(value), self.n_full, self.n_pixels),) if is_fill else ()
 

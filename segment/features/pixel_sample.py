@@ -91,7 +91,13 @@ class PixelSample:
         self._keep_lowest(other._ranks, other._colors)
 
     def to_cells(self, space: FeatureSpace) -> Cells:
-        """Return one cell for each distinct color of the sample; their weights sum to the number of all pixels."""
+        """Return one cell for each distinct color of the sample; their weights sum to the number of all pixels.
+
+        Parameters
+        ----------
+        space : FeatureSpace
+            How a color becomes a feature vector.
+        """
         _, first, counts = np.unique(view_as_bytes(self._colors), return_index=True, return_counts=True)
         return space.make_cells(self._colors[first], counts * (self.n_pixels / max(1, len(self._colors))))
 

@@ -93,6 +93,10 @@ class Cells:
         ----------
         total : float, > 0
             Sum of the new weights.
+
+        Returns
+        -------
+        Cells
         """
         return Cells(self.weights * (total / self.total_weight), self.means, self.scatters)
 
@@ -102,6 +106,10 @@ class Cells:
         Parameters
         ----------
         shift, scale : ndarray of shape (d,), float64
+
+        Returns
+        -------
+        Cells
         """
         rows, columns = get_triangle_indices(self.n_features)
         scatters = (self.scatters[:1] if self.has_one_scatter else self.scatters) / (scale[rows] * scale[columns])
@@ -117,6 +125,10 @@ def make_point_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Ce
         NaN stands for a missing value.
     sample_weight : array_like of shape (n,), >= 0, optional
         Weight of each row, 1 by default.
+
+    Returns
+    -------
+    Cells
 
     Raises
     ------
@@ -145,6 +157,10 @@ def make_distinct_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) ->
         NaN stands for a missing value, and equals NaN.
     sample_weight : array_like of shape (n,), >= 0, optional
         Weight of each row, 1 by default. Rows of weight 0 are left out.
+
+    Returns
+    -------
+    Cells
 
     Raises
     ------

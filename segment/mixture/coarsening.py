@@ -69,6 +69,10 @@ def is_grid_suitable(group: Ids, min_cells: int) -> bool:
         The bin of each cell.
     min_cells : int
         As for :func:`coarsen_adaptively`.
+
+    Returns
+    -------
+    bool
     """
     return bool(min_cells <= np.count_nonzero(np.bincount(group)) <= _MAX_BINS)
 
@@ -82,6 +86,10 @@ def coarsen_by_scatter(cells: Cells, n_groups: int) -> Cells:
         n complete cells.
     n_groups : int, >= 1
         No group of several cells has more than this part of the weight, so there are about one to three times as many.
+
+    Returns
+    -------
+    Cells
     """
     return group_cells(cells, *split_groups(cells, cells.total_weight / n_groups))
 
@@ -95,6 +103,10 @@ def is_crowded(cells: Cells, n_bins: int) -> bool:
         n complete cells.
     n_bins : int, >= 1
         Bins of each feature.
+
+    Returns
+    -------
+    bool
     """
     for feature in range(cells.n_features):
         bins, n = number_grid_bins(make_point_cells(cells.means[:, feature : feature + 1]), n_bins)

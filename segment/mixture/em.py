@@ -125,6 +125,10 @@ def run_em(
     steps : Steps, optional
         Other steps than those of Gaussian components. They need complete cells.
 
+    Returns
+    -------
+    Fit
+
     Examples
     --------
     >>> from segment.mixture.cells import make_point_cells

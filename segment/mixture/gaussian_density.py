@@ -54,6 +54,10 @@ def split_into_blocks(n: int, n_components: int = 1) -> Iterator[slice]:
     n : int, >= 0
     n_components : int
         Components whose log densities are computed.
+
+    Returns
+    -------
+    iterator of slice
     """
     is_many = n_components > _FEW_COMPONENTS
     step = max(_MIN_BLOCK_CELLS, _BLOCK_VALUES // n_components) if is_many else _BLOCK_CELLS
@@ -120,6 +124,10 @@ def compute_gaussian_terms(weights: Floats, means: Floats, covariances: Floats) 
     weights : ndarray of shape (k,), float64
     means : ndarray of shape (k, d), float64
     covariances : ndarray of shape (k, d, d), float64
+
+    Returns
+    -------
+    GaussianTerms
     """
     d = means.shape[1]
     precisions, log_determinants = invert_covariances(covariances)

@@ -118,6 +118,10 @@ def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior,
         In the same coordinates.
     n_runs : int, >= 1
         As for :func:`compute_expectation`.
+
+    Returns
+    -------
+    MixtureModel
     """
     # Components last, and of each symmetric matrix one triangle: so an operation is one loop over all components.
     d = previous.n_features

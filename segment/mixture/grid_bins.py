@@ -25,6 +25,10 @@ def coarsen(cells: Cells, n_bins: int = 32) -> Cells:
         Bins along the widest feature; the bins are cubes in units of each feature's range. Raising it keeps more
         detail and more cells.
 
+    Returns
+    -------
+    Cells
+
     Notes
     -----
     EM on the result ascends a lower bound of the likelihood of the finer cells (Verbeek, Nunnink & Vlassis 2006,

@@ -48,6 +48,10 @@ def fit_incomplete(
         Its `tol_step` has no effect.
     init, n_init, seed
         As for :func:`segment.mixture.fitting.fit_mixture`.
+
+    Returns
+    -------
+    MixtureFit
     """
     # Coarse cells only where they at least halve the work and leave enough for the components.
     coarse = coarsen_patterns(cells)

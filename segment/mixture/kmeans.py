@@ -46,6 +46,10 @@ class Partition:
         ----------
         cells : Cells
             The cells that were partitioned.
+
+        Returns
+        -------
+        Cells
         """
         labels = np.unique(self.labels, return_inverse=True)[1].reshape(-1)
         totals = np.bincount(labels, weights=cells.weights)
@@ -93,6 +97,10 @@ def assign(cells: Cells, centers: Floats, *, trim: float = 0.0) -> Partition:
     centers : ndarray of shape (k, d) or (n_runs, k, d), float64
     trim : float, 0 to 1
         Share of the weight, farthest from all centers, that is left out. The nearest cell stays whatever its weight.
+
+    Returns
+    -------
+    Partition
     """
     return _assign(cells, _Points.from_rows(cells.means), centers, trim)
 
@@ -133,6 +141,10 @@ def run_k_means(cells: Cells, centers: Floats, *, max_iter: int = 50, trim: floa
     trim : float, 0 to 1
         Above 0 it is trimmed k-means: this share of the weight, farthest from all centers, is left out
         (Cuesta-Albertos, Gordaliza & Matran 1997, Annals of Statistics 25, 553-576).
+
+    Returns
+    -------
+    Partition
 
     Examples
     --------

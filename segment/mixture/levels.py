@@ -83,6 +83,10 @@ class Levels:
         k : int, >= 1
         metric : ndarray of shape (d, m), optional
             By default every feature is divided by its standard deviation.
+
+        Returns
+        -------
+        Levels
         """
         coarse = coarsen_or_keep(cells, _COARSE_BINS, k)
         coarsest = coarsen_or_keep(coarse, _COARSEST_BINS, k)
@@ -98,12 +102,21 @@ class Levels:
             As for :meth:`from_cells`.
         is_robust : bool
             Keep the metric: outliers, which noise and tails are for, would make clusters of their own.
+
+        Returns
+        -------
+        Levels
         """
         levels = cls.from_cells(cells, k, metric)
         return levels if is_robust else levels.choose_clearly_tightest()
 
     def choose_clearly_tightest(self) -> Levels:
-        """Choose :attr:`tightest` from a gain on that leaves no doubt, and these levels otherwise."""
+        """Choose :attr:`tightest` from a gain on that leaves no doubt, and these levels otherwise.
+
+        Returns
+        -------
+        Levels
+        """
         return self.tightest if self.tightest.gain > _CLEAR_GAIN else self
 
     @cached_property

@@ -85,6 +85,10 @@ def score_as_fit(model: MixtureModel, scored: Cells | float) -> MixtureFit:
     model : MixtureModel
     scored : Cells or float
         What it is scored on, or the mean log density there; 0 for no cells.
+
+    Returns
+    -------
+    MixtureFit
     """
     if isinstance(scored, Cells):
         weight = scored.total_weight

@@ -61,6 +61,10 @@ class Runs:
         ----------
         models : sequence of MixtureModel
             At least one, all with the same covariance type, number of components, and kind of noise and tails.
+
+        Returns
+        -------
+        Runs
         """
         stacked = replace(
             models[0],
@@ -99,6 +103,10 @@ class Runs:
         Parameters
         ----------
         shift, scale : ndarray of shape (d,), float64
+
+        Returns
+        -------
+        Runs
         """
         return replace(self, stacked=self.stacked.rescale(shift, scale))
 

@@ -71,6 +71,10 @@ class NearBlocks:
             n complete cells in d dimensions.
         shift, scale : ndarray of shape (d,), float64
             The blocks are in the coordinates ``(x - shift) / scale``.
+
+        Returns
+        -------
+        NearBlocks
         """
         numbers = list(_split_by_nearness((cells.means - shift) / scale))
         parts = [cells[own].rescale(shift, scale) for own in numbers]

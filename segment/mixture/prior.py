@@ -62,6 +62,10 @@ class Prior:
         Parameters
         ----------
         shift, scale : ndarray of shape (d,), float64
+
+        Returns
+        -------
+        Prior
         """
         return replace(
             self,
@@ -76,6 +80,10 @@ class Prior:
         Parameters
         ----------
         weight : float, > 0
+
+        Returns
+        -------
+        Prior
         """
         return replace(self, strength=self.strength / weight, mean_strength=self.mean_strength / weight)
 
@@ -169,6 +177,10 @@ def make_flat_prior(d: int) -> Prior:
     ----------
     d : int
         Number of features.
+
+    Returns
+    -------
+    Prior
     """
     return Prior(np.eye(d), 0.0, np.zeros(d))
 
@@ -186,6 +198,10 @@ def make_conjugate_prior(cells: Cells, k: int, covariance_type: str, ridge: Floa
     covariance_type : {"full", "tied", "diag", "spherical"}
     ridge : ndarray of shape (d,), float64, >= 0
         As in :class:`Prior`.
+
+    Returns
+    -------
+    Prior
 
     Notes
     -----

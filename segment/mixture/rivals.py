@@ -86,6 +86,10 @@ def describe_rival(cells: Cells, labels: Labels, rival_labels: Labels, k: int) -
         Their classes by the best fit and by the other.
     k : int, >= 1
         Number of classes.
+
+    Returns
+    -------
+    Rival
     """
     numbers = labels.astype(np.intp)
     table = np.bincount(numbers * k + rival_labels, cells.weights, k * k).reshape(k, k).astype(np.float64)

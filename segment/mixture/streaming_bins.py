@@ -101,6 +101,10 @@ class StreamingBins:
         ----------
         n_features : int
             Features of a cell; used only where nothing was added.
+
+        Returns
+        -------
+        Cells
         """
         self._merge_pending()
         empty = Cells(np.zeros(0), np.zeros((0, n_features)), np.zeros((0, n_features * (n_features + 1) // 2)))

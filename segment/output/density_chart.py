@@ -154,12 +154,37 @@ def compute_histogram(cells: Cells) -> tuple[Floats, Floats]:
 
 
 def take_feature(cells: Cells, number: int) -> Cells:
-    """Take one feature of cells, without their scatter, which a histogram does not show."""
+    """Take one feature of cells, without their scatter, which a histogram does not show.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells.
+    number : int
+        Of the feature, from 0.
+
+    Returns
+    -------
+    Cells
+        n cells of one feature.
+    """
     return Cells(cells.weights, cells.means[:, [number]], np.zeros((len(cells), 1)))
 
 
 def take_feature_density(model: MixtureModel, number: int) -> MixtureModel:
-    """Take the mixture of one feature, no narrower than a stored value: no chart can hold the density of a spike."""
+    """Take the mixture of one feature, no narrower than a stored value: no chart can hold the density of a spike.
+
+    Parameters
+    ----------
+    model : MixtureModel
+    number : int
+        Of the feature, from 0.
+
+    Returns
+    -------
+    MixtureModel
+        Of one feature.
+    """
     marginal = model.marginalize([number])
     return replace(marginal, covariances=np.maximum(marginal.covariances, _MIN_VARIANCE))
 

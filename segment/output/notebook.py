@@ -28,14 +28,33 @@ _CELL = "text-align:right;padding:1px 10px"
 
 
 def encode_notebook_png(result: LabelViews | Comparison | Exploration) -> bytes:
-    """Encode the panel of a result in a size that suits a notebook."""
+    """Encode the panel of a result in a size that suits a notebook.
+
+    Parameters
+    ----------
+    result : Segmentation, RegionSegmentation, Comparison or Exploration
+        A segmented image.
+
+    Returns
+    -------
+    bytes
+        A PNG of at most 960 pixels width.
+    """
     return encode_picture(_draw_small_panel(result), suffix=".png")
 
 
 def render_notebook_html(result: ResultViews) -> str:
     """Render the panel of a result and a short table of its classes.
 
-    It needs no other file. Names and warnings are escaped.
+    Parameters
+    ----------
+    result : Segmentation or RelabeledImage
+        A segmented image.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file. Names and warnings are escaped.
     """
     picture = base64.b64encode(encode_picture(_draw_small_panel(result), suffix=".jpg")).decode()
     title = escape(repr(result).strip("<>"))

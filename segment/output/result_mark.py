@@ -41,7 +41,15 @@ def make_mark_options(suffix: str) -> dict[str, Any]:
 def has_mark(file: BinaryIO) -> bool:
     """Check whether a file is a PNG, JPEG or TIFF that carries the mark.
 
-    Only a few kilobytes are read. False also for a damaged file.
+    Parameters
+    ----------
+    file : binary file
+        Any file. Only a few kilobytes are read.
+
+    Returns
+    -------
+    bool
+        False also for a damaged file.
     """
     file.seek(0)
     head = file.read(_HEAD_BYTES)

@@ -51,7 +51,15 @@ def measure_result(result: Segmentation) -> tuple[Table, Table]:
 
 
 def add_expected_shares(table: Table, shares: NDArray[np.floating], deviations: NDArray[np.floating]) -> Table:
-    """Add the expected shares to a table of classes, beside the shares of the labels."""
+    """Add the expected shares to a table of classes, beside the shares of the labels.
+
+    Parameters
+    ----------
+    table : dict of column name to ndarray
+        With n rows.
+    shares, deviations : ndarray of n numbers
+        The expected shares and their standard deviations.
+    """
     at, items = list(table).index("share") + 1, list(table.items())
     expected = {"expected_share": shares.reshape(-1), "expected_share_sd": deviations.reshape(-1)}
     return dict(items[:at]) | expected | dict(items[at:])

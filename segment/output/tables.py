@@ -39,6 +39,16 @@ _FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 def format_area(value: float) -> str:
     """Format an area for people.
 
+    Parameters
+    ----------
+    value : float
+        Any number.
+
+    Returns
+    -------
+    str
+        As of :func:`format_number`, with commas between thousands.
+
     Examples
     --------
     >>> format_area(115017.2), format_area(0.0123456)
@@ -50,7 +60,15 @@ def format_area(value: float) -> str:
 def format_number(value: float) -> str:
     """Format a number for people: four significant digits, or all digits before the point.
 
-    "-" for NaN.
+    Parameters
+    ----------
+    value : float
+        Any number.
+
+    Returns
+    -------
+    str
+        "-" for NaN.
 
     Examples
     --------
@@ -105,7 +123,13 @@ def format_expected_share(share: float, deviation: float) -> str:
 
 
 def drop_nan(value: float) -> float | None:
-    """Replace NaN, which JSON does not know, by None."""
+    """Replace NaN, which JSON does not know, by None.
+
+    Parameters
+    ----------
+    value : float
+        Any number.
+    """
     return None if math.isnan(value) else value
 
 
@@ -147,7 +171,14 @@ def escape_formula(text: str) -> str:
 def format_cell(value: object) -> object:
     """Format a value for the csv module, so that a spreadsheet takes no text for a formula.
 
-    Empty for None and NaN; text made safe by :func:`escape_formula`.
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    object
+        Empty for None and NaN; text made safe by :func:`escape_formula`.
     """
     if isinstance(value, str):
         return escape_formula(value)
@@ -193,7 +224,18 @@ def _split_rows(columns: Columns) -> Iterator[Columns]:
 
 
 def to_rows(columns: Columns) -> list[dict[str, Any]]:
-    """Convert a table to a list of rows."""
+    """Convert a table to a list of rows.
+
+    Parameters
+    ----------
+    columns : mapping of name to ndarray or sequence
+        All of one length.
+
+    Returns
+    -------
+    list of dict of name to value
+        Plain Python values; NaN is None.
+    """
     # JSON knows no NaN.
     values = ([None if _is_nan(value) else value for value in _list_values(column)] for column in columns.values())
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
@@ -263,7 +305,15 @@ def iterate_json(document: Mapping[str, Any], **tables: Columns) -> Iterator[str
 def to_json(document: Mapping[str, Any]) -> str:
     """Write a document as JSON.
 
-    ASCII only, whatever text the document holds.
+    Parameters
+    ----------
+    document : mapping
+        Plain values.
+
+    Returns
+    -------
+    str
+        ASCII only, whatever text the document holds.
 
     Raises
     ------

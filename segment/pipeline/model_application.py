@@ -50,6 +50,10 @@ class AppliedModel:
         model : ClassModel
         config : SegmentConfig
             Settings that only a fit uses are taken from the model or have no effect.
+
+        Returns
+        -------
+        AppliedModel
         """
         fit_settings = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
         # These settings might contradict the model's number of classes.
@@ -69,6 +73,10 @@ class AppliedModel:
         ----------
         data : FitData
             Of the image, of which a copy is known.
+
+        Returns
+        -------
+        FittedClasses
         """
         model = self.model
         classes, source, valid = model.class_mixture, data.source, data.copies[0].valid

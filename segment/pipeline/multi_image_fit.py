@@ -59,7 +59,13 @@ class ImagePart:
     notes: tuple[str, ...] = ()
 
     def is_misread(self, scale: ValueScale) -> bool:
-        """Say whether the image must be read again, on the scale that it shares with the others."""
+        """Say whether the image must be read again, on the scale that it shares with the others.
+
+        Parameters
+        ----------
+        scale : ValueScale
+            The common scale.
+        """
         has_other_ends = (self.scale.black, self.scale.white) != (scale.black, scale.white)
         return has_other_ends and _are_alike(self.scale, scale)
 
@@ -148,6 +154,11 @@ def _merge_many_cells(data: FitData, n_images: int) -> tuple[Cells, int]:
 
 def find_common_scale(scales: Sequence[ValueScale]) -> ValueScale:
     """Find the scale that images share: that of the first, widened to those of its kind if they are guesses.
+
+    Parameters
+    ----------
+    scales : sequence of ValueScale
+        At least one.
 
     Examples
     --------

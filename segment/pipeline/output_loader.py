@@ -13,5 +13,14 @@ def load_output(module: str) -> Any:
 
     A result offers pictures, tables and files as methods for ease. The functions that make them lie one layer above, so
     they are loaded when they are asked for: the one import of this package that points up.
+
+    Parameters
+    ----------
+    module : str
+        Name below ``segment.output``, such as ``"products"``.
+
+    Returns
+    -------
+    module
     """
     return import_module(f"segment.output.{module}")

@@ -104,7 +104,22 @@ def segment_image(
 
 
 def make_class_model(image: Image, found: FittedClasses, spatial: SpatialModel, config: SegmentConfig) -> ClassModel:
-    """Make the model with which the classes of an image can be found in others."""
+    """Make the model with which the classes of an image can be found in others.
+
+    Parameters
+    ----------
+    image : Image
+        Before preprocessing: the model has its scale.
+    found : FittedClasses
+    spatial : SpatialModel
+        Of the preprocessed image.
+    config : SegmentConfig
+        The settings of the fit.
+
+    Returns
+    -------
+    ClassModel
+    """
     n_pixels = round(spatial.data.cells.total_weight)
     return ClassModel.from_fit(
         found.classes,

@@ -240,14 +240,36 @@ def _keep_found_circle(image: Image) -> Image:
 
 
 def describe_circle(circle: Circle, *, is_found: bool) -> str:
-    """Describe the circle of a picture, which is a guess."""
+    """Describe the circle of a picture, which is a guess.
+
+    Parameters
+    ----------
+    circle : Circle
+    is_found : bool
+        Whether it was found by its surround.
+
+    Returns
+    -------
+    str
+        A sentence without its period.
+    """
     x, y, radius = (f"{value:.1f}".removesuffix(".0") for value in circle)
     how = "found by its surround of one color" if is_found else "the largest one in the middle: no surround was found"
     return f"the region of interest is the circle of center {x},{y} and radius {radius} pixels, {how}"
 
 
 def describe_overlap(n_shared: int) -> str:
-    """Describe that regions of interest overlap; empty where they do not."""
+    """Describe that regions of interest overlap.
+
+    Parameters
+    ----------
+    n_shared : int, pixels
+
+    Returns
+    -------
+    str
+        A sentence without its period; empty where they do not overlap.
+    """
     if not n_shared:
         return ""
     return f"regions of interest overlap: {pluralize(n_shared, 'pixel')} of several count for the last of them"

@@ -34,7 +34,10 @@ class Provenance:
     def sum_seconds(self, *stages: str) -> float:
         """Add up the seconds of some stages.
 
-        A stage that did not occur counts 0.
+        Parameters
+        ----------
+        *stages : Stage
+            A stage that did not occur counts 0.
 
         Examples
         --------

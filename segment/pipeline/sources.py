@@ -24,6 +24,16 @@ Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 def get_source_name(source: object) -> str:
     """Get what messages call an image.
 
+    Parameters
+    ----------
+    source : object
+        What is segmented.
+
+    Returns
+    -------
+    str
+        Its path, or "image" for an array.
+
     Examples
     --------
     >>> get_source_name("photo.jpg")
@@ -56,7 +66,13 @@ def get_page_name(source: object) -> str:
 
 @contextmanager
 def name_page(source: object) -> Iterator[None]:
-    """Let an error about one of the pages of a file name the page, not the file alone."""
+    """Let an error about one of the pages of a file name the page, not the file alone.
+
+    Parameters
+    ----------
+    source : object
+        What is segmented.
+    """
     try:
         yield
     except SegmentError as error:
@@ -85,7 +101,15 @@ def get_source_path(source: object, image: Image) -> str:
 
 
 def get_page(source: object, config: SegmentConfig) -> PageOfImage:
-    """Get which page of its file an image is, for a mask that has a page for each."""
+    """Get which page of its file an image is, for a mask that has a page for each.
+
+    Parameters
+    ----------
+    source : object
+        What is segmented.
+    config : SegmentConfig
+        Its `page` counts where not all pages are segmented.
+    """
     if isinstance(source, FilePage):
         return PageOfImage(source.number, source.n_pages)
     return PageOfImage(config.page if isinstance(config.page, int) else 1)
@@ -93,6 +117,12 @@ def get_page(source: object, config: SegmentConfig) -> PageOfImage:
 
 def list_pages(sources: Iterable[Source], config: SegmentConfig) -> list[Source]:
     """List what is segmented: each source or, where the settings ask for all pages, each page of each file.
+
+    Parameters
+    ----------
+    sources : iterable of path, binary file, array_like or Image
+    config : SegmentConfig
+        Its `page` counts.
 
     Raises
     ------

@@ -197,7 +197,18 @@ def mask_nodata(image: Image, values: Sequence[float]) -> Image:
 
 
 def describe_absent_nodata(values: Sequence[float]) -> str:
-    """Say that no pixel has the value that stands for no data."""
+    """Say that no pixel has the value that stands for no data.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One for all channels, or one for each.
+
+    Returns
+    -------
+    str
+        A sentence without its period.
+    """
     return f"no pixel has the nodata value {FlatBorder(tuple(values), 0.0).text}"
 
 

@@ -19,6 +19,15 @@ MAX_BYTES = 2**20  # a larger file is something else
 def load_config_file(path: Path) -> dict[str, Any]:
     """Read the settings of a TOML file.
 
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict of str to value
+        Checked settings by their names.
+
     Raises
     ------
     SettingsError

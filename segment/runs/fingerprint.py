@@ -33,7 +33,15 @@ class Fingerprint:
 def stat_file(path: Path) -> Fingerprint | None:
     """Take size and time of a regular file without reading it.
 
-    It has no hash; None for anything but a regular file.
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Fingerprint or None
+        Without a hash; None for anything but a regular file.
     """
     try:
         status = path.stat()

@@ -145,7 +145,18 @@ def _segment_regions(job: Job, config: SegmentConfig, on_stage: Callable[[str], 
 
 
 def compare_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
-    """Compare the mixture with other methods on one image and write the picture."""
+    """Compare the mixture with other methods on one image and write the picture.
+
+    Parameters
+    ----------
+    job, config, on_stage
+        As for :func:`run_job`.
+
+    Returns
+    -------
+    Outcome
+        The file and the table of methods.
+    """
     from segment.pipeline.comparison import compare_image
 
     # The setting `save` is followed here: the picture, and perhaps the settings.
@@ -158,7 +169,18 @@ def compare_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]
 
 
 def explore_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
-    """Segment one image into several numbers of classes and write the sheet."""
+    """Segment one image into several numbers of classes and write the sheet.
+
+    Parameters
+    ----------
+    job, config, on_stage
+        As for :func:`run_job`.
+
+    Returns
+    -------
+    Outcome
+        The file and the table of numbers.
+    """
     from segment.pipeline.exploration import explore
 
     found = explore(job.source, replace(config, save=SegmentConfig.save), on_stage=on_stage)

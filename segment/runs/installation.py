@@ -45,7 +45,17 @@ class Finding:
 
 
 def find_version(distribution: str) -> str:
-    """Find the version of a distribution without loading it. Empty if it is not installed."""
+    """Find the version of a distribution without loading it.
+
+    Parameters
+    ----------
+    distribution : str
+
+    Returns
+    -------
+    str
+        Empty if it is not installed.
+    """
     # OpenCV has a distribution for machines without a screen.
     for name in (distribution, f"{distribution}-headless"):
         try:

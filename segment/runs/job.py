@@ -94,6 +94,11 @@ class Job:
     def name_page(self, number: int) -> str:
         """Make what the names of the results of one page begin with.
 
+        Parameters
+        ----------
+        number : int
+            The page, from 1.
+
         Examples
         --------
         >>> Job(Path("stack.tif"), Path("results"), "stack", n_pages=12).name_page(3)
@@ -182,6 +187,15 @@ def _count_pages(source: Path) -> int:
 
 def refuse_conflicts(jobs: Sequence[Job], read: Sequence[Path], config: SegmentConfig) -> None:
     """Refuse jobs that would share a result, or of which a result would replace a file that is read.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        Of one run.
+    read : sequence of Path
+        All files that they read.
+    config : SegmentConfig
+        The settings of all.
 
     Raises
     ------

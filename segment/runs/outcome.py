@@ -161,7 +161,13 @@ class Outcome:
         return "failed" if self.error else "done"
 
     def list_interest(self, *, has_means: bool = True) -> list[dict[str, Any]]:
-        """List the classes in each region of interest, for JSON."""
+        """List the classes in each region of interest, for JSON.
+
+        Parameters
+        ----------
+        has_means : bool
+            List the mean of each channel too.
+        """
         return [
             {
                 "roi": item.roi,

@@ -43,6 +43,11 @@ def guess_command(text: str) -> str:
 def refuse_product_inputs(inputs: Iterable[Path]) -> None:
     """Refuse a product among the inputs: after a space it is no part of ``--save`` any more.
 
+    Parameters
+    ----------
+    inputs : iterable of Path
+        The images of a command.
+
     Raises
     ------
     SettingsError
@@ -61,6 +66,13 @@ def refuse_product_inputs(inputs: Iterable[Path]) -> None:
 def refuse_file_output(output: Path, *, can_pipe: bool) -> None:
     """Refuse a folder for results that has the name of a file: it may be meant as one.
 
+    Parameters
+    ----------
+    output : Path
+        The folder of a command.
+    can_pipe : bool
+        Whether the command can write one picture to stdout.
+
     Raises
     ------
     SettingsError
@@ -76,6 +88,11 @@ def refuse_file_output(output: Path, *, can_pipe: bool) -> None:
 
 def refuse_other_format(output: Path) -> None:
     """Refuse a file for a label raster whose name is that of another format.
+
+    Parameters
+    ----------
+    output : Path
+        The file that is to be written as TIFF.
 
     Raises
     ------

@@ -67,7 +67,17 @@ def describe_result(
 
 
 def warn_of_lost_georeference(result: Segmentation | RegionSegmentation | RelabeledImage) -> tuple[str, ...]:
-    """Say that labels were written to a file that has no place for the georeference of the image."""
+    """Say that labels were written to a file that has no place for the georeference of the image.
+
+    Parameters
+    ----------
+    result : Segmentation, RegionSegmentation or RelabeledImage
+
+    Returns
+    -------
+    tuple of str
+        One sentence, or none.
+    """
     config = result.config
     if result.image.georeference and "labels" in config.save and config.labels_format == "png":
         return ("labels as PNG have no georeference: give --labels-format tif to keep it",)

@@ -65,7 +65,16 @@ class SelectionHashes:
     def extend(self, settings_hash: str, source: Path) -> str:
         """Extend the hash of all settings by the content of the mask and the regions of one image.
 
-        The same hash where no files count.
+        Parameters
+        ----------
+        settings_hash : str
+        source : Path
+            The image.
+
+        Returns
+        -------
+        str
+            The same hash where no files count.
         """
         if not self._paths:
             return settings_hash
@@ -73,7 +82,18 @@ class SelectionHashes:
         return hashlib.sha256(" ".join([settings_hash, *contents]).encode()).hexdigest()[:16]
 
     def hash_all(self, sources: Iterable[Path]) -> str:
-        """Hash the masks and regions of several images. Empty where no files count."""
+        """Hash the masks and regions of several images.
+
+        Parameters
+        ----------
+        sources : iterable of Path
+            The images.
+
+        Returns
+        -------
+        str
+            Empty where no files count.
+        """
         if not self._paths:
             return ""
         return hashlib.sha256(" ".join(self.extend("", source) for source in sources).encode()).hexdigest()[:16]

@@ -97,7 +97,15 @@ def make_color_evidence(
 
 
 def is_certain(classes: ClassMixture, cells: Cells) -> bool:
-    """Tell whether each distinct color has a class of its own: then neighbors have nothing to say of any pixel."""
+    """Tell whether each distinct color has a class of its own: then neighbors have nothing to say of any pixel.
+
+    Parameters
+    ----------
+    classes : ClassMixture
+        k classes.
+    cells : Cells
+        The distinct colors.
+    """
     return len(cells) <= classes.n_classes and len(np.unique(classes.label_cells(cells))) == len(cells)
 
 

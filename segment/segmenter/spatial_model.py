@@ -99,7 +99,15 @@ class SpatialModel(ABC):
     def explain_empty_class(cls, config: SegmentConfig) -> str:
         """Explain why a class has no pixel before clean-up, and what the user can do.
 
-        The end of a sentence: the reason. The remedy.
+        Parameters
+        ----------
+        config : SegmentConfig
+            The settings of the run.
+
+        Returns
+        -------
+        str
+            The end of a sentence: the reason. The remedy.
         """
 
     @classmethod
@@ -322,6 +330,11 @@ class RegionClasses(SpatialModel):
 
 def choose_spatial_type(config: SegmentConfig) -> type[SpatialModel]:
     """Choose between colors alone, a random field over pixels, and whole regions.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+        The settings `coherence`, `spatial` and `smoothness` decide.
 
     Examples
     --------

@@ -239,7 +239,16 @@ def _read_model_settings(stored: StoredImage) -> dict[str, Any]:
 
 
 def build_app(api: Api, *, token: str, host: str) -> Starlette:
-    """Build the application."""
+    """Build the application.
+
+    Parameters
+    ----------
+    api : Api
+    token : str
+        What requests must have.
+    host : str
+        What the server listens on.
+    """
 
     async def sweep() -> None:
         """Forget old images now and then."""

@@ -116,7 +116,15 @@ async def write_body(request: Request, path: Path, *, max_bytes: int, seconds: f
 
 
 def send_files(files: dict[str, bytes], archive: str) -> Response:
-    """Send a file, or several in a ZIP."""
+    """Send a file, or several in a ZIP.
+
+    Parameters
+    ----------
+    files : dict of str to bytes
+        Contents by their names.
+    archive : str
+        Name of the ZIP.
+    """
     name, content = next(iter(files.items())) if len(files) == 1 else (archive, zip_files(files))
     headers = {"content-disposition": format_disposition(name)}
     return Response(content, media_type=_TYPES.get(Path(name).suffix, "application/octet-stream"), headers=headers)
@@ -162,7 +170,17 @@ async def _wait_for_disconnect(request: Request) -> None:
 
 
 def read_number(request: Request, name: str, default: int, *, low: int = 0, high: int = 2**31) -> int:
-    """Read a whole number of a query. Both ends of the range are allowed."""
+    """Read a whole number of a query.
+
+    Parameters
+    ----------
+    request : Request
+    name : str
+    default : int
+        Where it is not given.
+    low, high : int
+        The range, both ends included.
+    """
     text = request.query_params.get(name, str(default))
     if not text.isdecimal() or not low <= int(text) <= high:
         raise SettingsError(f"{name}: a whole number from {low} to {high}; got {text[:20]!r}.")

@@ -81,7 +81,13 @@ class ImageStore:
         return image
 
     def prepare_upload(self, name: str) -> StoredImage:
-        """Make the folder for an image that is being sent; :meth:`keep` or :meth:`forget` ends it."""
+        """Make the folder for an image that is being sent; :meth:`keep` or :meth:`forget` ends it.
+
+        Parameters
+        ----------
+        name : str
+            What the client calls the file.
+        """
         return self._make_folder(clean_name(name), is_sent=True)
 
     def keep(self, image: StoredImage) -> None:
@@ -161,7 +167,14 @@ def clean_name(name: str) -> str:
 def stamp_file(path: Path) -> tuple[int, int]:
     """Tell when a file was written, and its size, so that what is kept of it goes when it is written anew.
 
-    Zeros where there is no file, as reading it says.
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    tuple of (int, int)
+        Nanoseconds and bytes; zeros where there is no file, as reading it says.
     """
     try:
         status = path.stat()

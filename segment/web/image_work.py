@@ -39,7 +39,19 @@ MAX_PNG_PIXELS = 2**16  # of an image that is sent without loss: it is enlarged 
 
 
 def describe_picture(path: Path, config: SegmentConfig) -> dict[str, Any]:
-    """Describe an image."""
+    """Describe an image.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    config : SegmentConfig
+
+    Returns
+    -------
+    dict
+        Its size, bands and notes.
+    """
     image = load_picture(_enter_folder(path), config)
     return {
         "width": image.width,

@@ -119,7 +119,14 @@ class View:
 
 
 def load_picture(source: Path, config: SegmentConfig) -> Image:
-    """Load an image, or take it from its cache."""
+    """Load an image, or take it from its cache.
+
+    Parameters
+    ----------
+    source : Path
+        In the current folder.
+    config : SegmentConfig
+    """
     # The bands are selected while the file is read.
     key = (*_make_key(config, _PIXELS), config.bands)
     return _get_caches(source).images.get(key, lambda: read_image(source, config))

@@ -30,7 +30,15 @@ _FLAGS = {"true": True, "1": True, "on": True, "": True, "false": False, "0": Fa
 def describe_settings(start: SegmentConfig) -> dict[str, Any]:
     """Describe every setting and product, for a page that makes its controls of them.
 
-    For JSON: ``groups``, ``settings`` and ``products``.
+    Parameters
+    ----------
+    start : SegmentConfig
+        What the page begins with.
+
+    Returns
+    -------
+    dict
+        For JSON: ``groups``, ``settings`` and ``products``.
     """
     settings = [
         {
@@ -120,7 +128,16 @@ def _names_path(name: str, text: str) -> bool:
 
 
 def make_plain(value: Any) -> Any:
-    """Convert a value of a setting to what JSON can hold."""
+    """Convert a value of a setting to what JSON can hold.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    object
+    """
     if isinstance(value, Span):
         return str(value)
     return list(value) if isinstance(value, tuple) else value

@@ -27,7 +27,14 @@ _HISTOGRAMS = LruCache(4)  # of this process: counting takes a fifth of the time
 
 
 def describe_view(view: View, size: int) -> dict[str, Any]:
-    """Describe a segmented image for JSON."""
+    """Describe a segmented image for JSON.
+
+    Parameters
+    ----------
+    view : View
+    size : int, pixels
+        Longer side of the labels; 0 for those of the whole image.
+    """
     labels, found = _fit_labels(view, size), view.result
     return {
         "width": view.image.width,

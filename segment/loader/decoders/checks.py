@@ -66,6 +66,13 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 
     Call it with the size from the header, before anything is decoded or allocated.
 
+    Parameters
+    ----------
+    width, height : int, pixels
+        Size of the image.
+    max_pixels : int
+        The largest product of both that is allowed.
+
     Raises
     ------
     ImageError
@@ -158,6 +165,18 @@ def check_zeros(data: bytes, name: str) -> None:
 
 def read_all_bytes(stream: BinaryIO, name: str) -> bytes:
     """Read a file for a decoder that needs all of it in memory.
+
+    Parameters
+    ----------
+    stream : binary file
+        Read from its beginning.
+    name : str
+        The format, for the message.
+
+    Returns
+    -------
+    bytes
+        All of it.
 
     Raises
     ------

@@ -31,7 +31,15 @@ _CURVE_POINTS = 1024
 def is_srgb(primaries: int, transfer: int) -> bool:
     """Tell whether declared colors are those of sRGB, or nearly.
 
-    By codes of ITU-T H.273; true also where nothing is declared.
+    Parameters
+    ----------
+    primaries, transfer : int
+        Codes of ITU-T H.273.
+
+    Returns
+    -------
+    bool
+        True also where nothing is declared.
     """
     return primaries in _SRGB_PRIMARIES and transfer in _SRGB_TRANSFERS
 
@@ -39,7 +47,15 @@ def is_srgb(primaries: int, transfer: int) -> bool:
 def describe_declared_colors(primaries: int, transfer: int) -> tuple[bytes | None, tuple[str, ...]]:
     """Make the profile of declared colors, or the note that they are not converted; nothing for sRGB.
 
-    By codes of ITU-T H.273.
+    Parameters
+    ----------
+    primaries, transfer : int
+        Codes of ITU-T H.273.
+
+    Returns
+    -------
+    profile : bytes or None
+    notes : tuple of str
     """
     if is_srgb(primaries, transfer):
         return None, ()

@@ -80,7 +80,18 @@ def count_gif_frames(stream: BinaryIO) -> int:
 
 
 def count_webp_frames(stream: BinaryIO) -> int:
-    """Count the pictures of a WebP by the chunks of its animation. 1 for a still picture."""
+    """Count the pictures of a WebP by the chunks of its animation.
+
+    Parameters
+    ----------
+    stream : binary file
+        Read from its beginning.
+
+    Returns
+    -------
+    int
+        1 for a still picture.
+    """
     return max(sum(kind == b"ANMF" for kind, *_ in iterate_webp_chunks(stream)), 1)
 
 

@@ -71,6 +71,13 @@ def require_no_zeros(stream: BinaryIO, name: str) -> None:
     The decoders of HEVC and AV1 hide such damage: they invent the missing part. Intact pictures have no long run of
     zeros; HEVC even forbids three in a row.
 
+    Parameters
+    ----------
+    stream : binary file
+        It is moved.
+    name : str
+        The format, for the message.
+
     Raises
     ------
     ImageError
@@ -85,7 +92,13 @@ def require_no_zeros(stream: BinaryIO, name: str) -> None:
 
 
 def find_coded_pictures(stream: BinaryIO) -> list[CodedPicture]:
-    """Find the coded pictures of an AVIF or HEIC file whose properties are not damaged."""
+    """Find the coded pictures of an AVIF or HEIC file whose properties are not damaged.
+
+    Parameters
+    ----------
+    stream : binary file
+        It is moved.
+    """
     begins: dict[int, int] = {}
     for item, (begin, _) in _find_coded_parts(stream):
         begins.setdefault(item, begin)
@@ -164,6 +177,11 @@ def _parse_locations(data: bytes, origins: dict[int, int]) -> Iterator[tuple[int
 
 def read_properties(stream: BinaryIO) -> PictureProperties:
     """Read the properties of the main picture of an AVIF or HEIC file.
+
+    Parameters
+    ----------
+    stream : binary file
+        It is moved.
 
     Raises
     ------

@@ -87,12 +87,25 @@ def find_box(stream: BinaryIO, kind: bytes, begin: int, end: int) -> Box | None:
 
 
 def get_size(stream: BinaryIO) -> int:
-    """Get the number of bytes of a file."""
+    """Get the number of bytes of a file.
+
+    Parameters
+    ----------
+    stream : binary file
+        It is moved.
+    """
     return stream.seek(0, os.SEEK_END)
 
 
 def require_complete(stream: BinaryIO, name: str) -> None:
     """Refuse a file that ends within a box.
+
+    Parameters
+    ----------
+    stream : binary file
+        It is moved.
+    name : str
+        The format, for the message.
 
     Raises
     ------

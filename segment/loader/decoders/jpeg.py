@@ -216,6 +216,14 @@ def _count_coefficients(missing: dict[int, list[int]], body: bytes) -> None:
 def check_jpeg(layout: JpegLayout, file_bytes: int, max_pixels: int) -> None:
     """Refuse a JPEG that cannot hold the picture that it claims.
 
+    Parameters
+    ----------
+    layout : JpegLayout
+    file_bytes : int
+        Size of the file.
+    max_pixels : int
+        As in :func:`segment.loader.loader.load_image`.
+
     Raises
     ------
     ImageError

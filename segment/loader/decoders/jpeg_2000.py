@@ -139,6 +139,13 @@ def _read_place(stream: BinaryIO, size: int) -> tuple[Georeference, tuple[str, .
 def read_codestream(stream: BinaryIO, begin: int) -> Codestream:
     """Read the size and depth of a codestream, and whether all of it is there.
 
+    Parameters
+    ----------
+    stream : binary file
+        It is moved.
+    begin : int
+        The first byte of the codestream.
+
     Raises
     ------
     ImageError

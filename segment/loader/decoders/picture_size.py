@@ -15,7 +15,15 @@ FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 def read_picture_size(head: bytes) -> tuple[int, int]:
     r"""Read width and height of a PNG, WebP, JPEG, JPEG 2000, JPEG XL, JPEG XR or LERC.
 
-    0 x 0 where it is of no known kind.
+    Parameters
+    ----------
+    head : bytes
+        The beginning of the file.
+
+    Returns
+    -------
+    tuple of (int, int), pixels
+        0 where it is of no known kind.
 
     Examples
     --------
@@ -70,7 +78,15 @@ def _read_jpeg_size(head: bytes) -> tuple[int, int]:
 def read_webp_size(head: bytes) -> tuple[int, int]:
     """Read width and height from one of the three kinds of WebP header (RFC 9649).
 
-    0 x 0 if its first 30 bytes are none of a WebP.
+    Parameters
+    ----------
+    head : bytes
+        The first 30 bytes of the file.
+
+    Returns
+    -------
+    tuple of (int, int), pixels
+        0 if it is none of them.
     """
     kind = head[12:16]
     if kind == b"VP8X":  # extended: 24 bits each, less 1

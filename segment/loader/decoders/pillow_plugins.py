@@ -77,6 +77,11 @@ def allow_truncated_files(allowed: bool) -> Iterator[None]:
     """Set for a block whether Pillow fills up truncated files or refuses them.
 
     Nothing else touches this switch of Pillow. The host program's own setting comes back afterwards.
+
+    Parameters
+    ----------
+    allowed : bool
+        Whether Pillow fills up the missing part.
     """
     from PIL import ImageFile
 

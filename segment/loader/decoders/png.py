@@ -66,6 +66,11 @@ class _Chunk(NamedTuple):
 def check_chunks(stream: BinaryIO) -> None:
     """Refuse a PNG of far more chunks than a picture needs, before Pillow reads them one by one.
 
+    Parameters
+    ----------
+    stream : binary file
+        The PNG.
+
     Raises
     ------
     ImageError
@@ -88,7 +93,13 @@ def check_chunks(stream: BinaryIO) -> None:
 
 
 def has_all_pixels(stream: BinaryIO) -> bool:
-    """Decompress a PNG to say whether its data fill the picture: Pillow leaves the rest as it is and says nothing."""
+    """Decompress a PNG to say whether its data fill the picture: Pillow leaves the rest as it is and says nothing.
+
+    Parameters
+    ----------
+    stream : binary file
+        The PNG.
+    """
     chunks = _iterate_chunks(stream)
     data, bytes_left = zlib.decompressobj(), _compute_raw_size(next(chunks).body)
     for chunk in chunks:
@@ -101,6 +112,11 @@ def has_all_pixels(stream: BinaryIO) -> bool:
 
 def check_png(stream: BinaryIO) -> None:
     """Verify the checksums of header, palette and pixels; Pillow does not verify that of the pixels.
+
+    Parameters
+    ----------
+    stream : binary file
+        The PNG.
 
     Raises
     ------
@@ -135,12 +151,34 @@ def copy_essential_chunks(stream: BinaryIO, max_pixels: int) -> BinaryIO:
 
 
 def has_profile(stream: BinaryIO) -> bool:
-    """Tell whether a PNG embeds a color profile."""
+    """Tell whether a PNG embeds a color profile.
+
+    Parameters
+    ----------
+    stream : binary file
+        The PNG.
+
+    Returns
+    -------
+    bool
+        Whether there is one before the pixels, be it damaged.
+    """
     return _find_chunk(stream, b"iCCP") is not None
 
 
 def read_color_codes(stream: BinaryIO) -> tuple[int, int]:
-    """Read which colors a PNG declares by numbers. Codes of ITU-T H.273: those of sRGB where nothing is declared."""
+    """Read which colors a PNG declares by numbers.
+
+    Parameters
+    ----------
+    stream : binary file
+        The PNG.
+
+    Returns
+    -------
+    primaries, transfer : int
+        Codes of ITU-T H.273: those of sRGB where nothing is declared.
+    """
     body = _find_chunk(stream, b"cICP") or b""
     return (body[0], body[1]) if len(body) == 4 else (1, 13)
 

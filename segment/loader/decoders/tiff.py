@@ -124,6 +124,15 @@ def _begin_at(stream: BinaryIO, begin: int) -> BinaryIO:
 def count_tiff_pages(stream: BinaryIO) -> int:
     """Count the pages of a TIFF that can be segmented: the planes of a stack, or the images that are no copies.
 
+    Parameters
+    ----------
+    stream : binary file
+
+    Returns
+    -------
+    int
+        At least 1.
+
     Raises
     ------
     ImageError

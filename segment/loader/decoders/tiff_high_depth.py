@@ -149,6 +149,14 @@ def _apply_profile(decoded: DecodedPage, tag: Any) -> DecodedPage:
 def decode_page(page: Any, stream: BinaryIO, options: ReadOptions) -> DecodedPage:
     """Decode a page, as it is stored.
 
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+        The page.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
+
     Raises
     ------
     ImageError
@@ -175,12 +183,33 @@ def decode_page(page: Any, stream: BinaryIO, options: ReadOptions) -> DecodedPag
 
 
 def read_place(page: Any) -> tuple[Any, Georeference]:
-    """Read the orientation and the georeference of a page."""
+    """Read the orientation and the georeference of a page.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+
+    Returns
+    -------
+    orientation : int or None
+        As of EXIF.
+    georeference : Georeference
+        Of the pixels as they are stored.
+    """
     return get_tag(page, _ORIENTATION), read_georeference(lambda tag: get_tag(page, tag))
 
 
 def make_image(decoded: DecodedPage, place: tuple[Any, Georeference], notes: tuple[str, ...]) -> Image:
-    """Make an image of a decoded page: upright, on its scale."""
+    """Make an image of a decoded page: upright, on its scale.
+
+    Parameters
+    ----------
+    decoded : DecodedPage
+    place : tuple of (int, Georeference)
+        Of `read_place`.
+    notes : tuple of str
+        The first notes of the image.
+    """
     orientation, georeference = place
     array, valid = (apply_orientation(part, orientation) for part in (decoded.array, decoded.valid))
     image = Image.from_array(
@@ -279,7 +308,14 @@ def _check_page(page: Any, max_pixels: int) -> None:
 def describe_absent(page: Any) -> tuple[str, ...]:
     """Write a note on strips or tiles without data, as GDAL leaves out those of a sparse file.
 
-    Nothing if all have data.
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+
+    Returns
+    -------
+    tuple of str
+        The note, or nothing if all have data.
     """
     if page.is_contiguous and page.dataoffsets[0]:
         return ()  # tifffile reads all at once

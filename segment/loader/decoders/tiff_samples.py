@@ -165,7 +165,19 @@ def mask_nodata(samples: NDArray[np.generic], nodata: float) -> NDArray[np.bool_
 
 
 def get_tag(page: Any, tag: int) -> Any:
-    """Get the value of a tag. None if the page has no such tag."""
+    """Get the value of a tag.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+    tag : int
+        Its number.
+
+    Returns
+    -------
+    object
+        None if the page has no such tag.
+    """
     return getattr(page.tags.get(tag), "value", None)
 
 

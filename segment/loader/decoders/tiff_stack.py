@@ -84,6 +84,11 @@ class _Stack:
 def may_be_stack(images: Sequence[TiffPage]) -> bool:
     """Say whether a TIFF may hold a stack, so that its metadata have to be read.
 
+    Parameters
+    ----------
+    images : sequence of TiffPage
+        The pages that are images, at least one.
+
     Examples
     --------
     >>> may_be_stack([TiffPage(0, 0, (4, 3), b"ImageJ=1.54f")]), may_be_stack([TiffPage(0, 0, (4, 3), b"")])
@@ -101,7 +106,18 @@ def may_be_stack(images: Sequence[TiffPage]) -> bool:
 
 
 def count_planes(stream: BinaryIO) -> int:
-    """Count the planes of a stack. 0 if the file has no more than its pages say."""
+    """Count the planes of a stack.
+
+    Parameters
+    ----------
+    stream : binary file
+        A TIFF.
+
+    Returns
+    -------
+    int
+        0 if the file has no more than its pages say.
+    """
     with open_with_tifffile(stream) as file:
         stack = _describe_stack(file.series[0])
         return 0 if stack is None else stack.n_planes

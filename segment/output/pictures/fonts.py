@@ -54,7 +54,14 @@ def choose_font(words: str, height: int) -> tuple[str, Font]:
 def describe_missing_letters(texts: Iterable[str]) -> tuple[str, ...]:
     """Say which texts cannot be written in pictures.
 
-    One sentence about the first of them, or none.
+    Parameters
+    ----------
+    texts : iterable of str
+
+    Returns
+    -------
+    tuple of str
+        One sentence about the first of them, or none.
 
     Examples
     --------

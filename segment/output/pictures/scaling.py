@@ -122,7 +122,16 @@ def stretch_for_display(image: Image) -> Image:
 
 
 def describe_stretch(title: str, image: Image, shown: Image) -> str:
-    """Add to the title of an image that its display is stretched, if it is."""
+    """Add to the title of an image that its display is stretched, if it is.
+
+    Parameters
+    ----------
+    title : str
+    image : Image
+        The image.
+    shown : Image
+        What :func:`stretch_for_display` made of it.
+    """
     return title if shown is image else f"{title}, display stretched"
 
 

@@ -70,6 +70,16 @@ class DaskWorkers(Generic[Task, Result]):
         Dask gives a task up when several workers died that had it, whichever of their tasks killed them. Such a task,
         and one whose own process died, is tried once more, alone, when all others are done. If it dies again it is
         lost.
+
+        Parameters
+        ----------
+        tasks : iterator
+            Read as workers become free.
+
+        Yields
+        ------
+        tuple of (task, result or TaskLost)
+            In the order in which the tasks end.
         """
         suspects = []
         for number, result in self._run_group(enumerate(tasks), self._max_tasks):

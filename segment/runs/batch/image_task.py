@@ -87,12 +87,35 @@ def run_image_task(task: ImageTask, *, config: SegmentConfig, classes: ClassSour
 
 
 def prepare_retry(task: ImageTask) -> ImageTask:
-    """Return the same task for a second attempt, which may replace what the first one left."""
+    """Return the same task for a second attempt, which may replace what the first one left.
+
+    Parameters
+    ----------
+    task : ImageTask
+        Any task.
+
+    Returns
+    -------
+    ImageTask
+        The same with `replaces` set.
+    """
     return replace(task, replaces=True)
 
 
 def describe_lost_task(job: Job, lost: TaskLost) -> Outcome:
     """Describe an image whose task has no result.
+
+    Parameters
+    ----------
+    job : Job
+        The image.
+    lost : TaskLost
+        Why there is no result.
+
+    Returns
+    -------
+    Outcome
+        A failure.
 
     Examples
     --------

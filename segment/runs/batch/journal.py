@@ -82,7 +82,10 @@ class Journal:
     def add(self, row: Row) -> None:
         """Write the newest row of an image; it counts at once.
 
-        Its item ``input`` is the name of the image.
+        Parameters
+        ----------
+        row : dict
+            Its item ``input`` is the name of the image.
 
         Raises
         ------
@@ -108,7 +111,18 @@ class Journal:
             self._positions[row["input"]] = begin
 
     def get_row(self, name: str) -> Row:
-        """Read the newest row of an image. Empty if there is no row."""
+        """Read the newest row of an image.
+
+        Parameters
+        ----------
+        name : str
+            The name of the image.
+
+        Returns
+        -------
+        dict
+            Empty if there is no row.
+        """
         if name not in self._positions:
             return {}
         with self._path.open("rb") as file:
@@ -137,7 +151,13 @@ class Journal:
                     yield row
 
     def close(self, *, remove: bool) -> None:
-        """Unlock the folder, and delete the journal where the manifest has all of it."""
+        """Unlock the folder.
+
+        Parameters
+        ----------
+        remove : bool
+            Whether the journal is deleted: the manifest has all of it.
+        """
         # Deleted while it is locked, so no other run can have opened and locked it in between.
         if remove:
             self._path.unlink(missing_ok=True)

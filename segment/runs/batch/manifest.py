@@ -29,6 +29,13 @@ def write_manifest(journal: Journal, names: Sequence[str]) -> None:
     Images of an earlier run that are no longer there keep a row in the JSON lines as long as their results are there,
     so that these are never taken for inputs.
 
+    Parameters
+    ----------
+    journal : Journal
+        Has the rows.
+    names : sequence of str
+        The images, in order.
+
     Raises
     ------
     OutputError

@@ -200,7 +200,14 @@ def read_rows(path: Path) -> Iterator[Row]:
 def parse_row(line: bytes) -> Row:
     """Read one line of a manifest or a journal.
 
-    Empty if the line is none that this program writes.
+    Parameters
+    ----------
+    line : bytes
+
+    Returns
+    -------
+    dict
+        The row; empty if the line is none that this program writes.
 
     Examples
     --------
@@ -245,7 +252,15 @@ def _is_class(item: object) -> bool:
 def list_recorded_outputs(folder: Path) -> set[str]:
     """List the results that the manifest of a folder, or the journal of a run that did not end, records.
 
-    Some of the files may be gone.
+    Parameters
+    ----------
+    folder : Path
+        Any folder.
+
+    Returns
+    -------
+    set of str
+        Paths of files, which may be gone.
     """
     return {
         os.path.join(folder, *output["file"].split("/"))  # noqa: PTH118

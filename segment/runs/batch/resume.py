@@ -55,7 +55,18 @@ class ResumeState:
         self._selection = SelectionHashes(self.config)
 
     def get_name(self, job: Job) -> str:
-        """Return the name of an image in the manifest."""
+        """Return the name of an image in the manifest.
+
+        Parameters
+        ----------
+        job : Job
+            The image.
+
+        Returns
+        -------
+        str
+            Its path below the folder of the images.
+        """
         return name_input(job.source, self.folder)
 
     def is_done(self, job: Job, *, failures_too: bool) -> bool:
@@ -98,7 +109,18 @@ class ResumeState:
         return has_all
 
     def find_foreign_files(self, job: Job) -> list[Path]:
-        """Find files that have the names of an image's results and that no run has recorded as its own."""
+        """Find files that have the names of an image's results and that no run has recorded as its own.
+
+        Parameters
+        ----------
+        job : Job
+            The image.
+
+        Returns
+        -------
+        list of Path
+            Sorted by name.
+        """
         own = _list_recorded_files(self.journal.get_row(self.get_name(job)))
         return [
             self.output / file for file in sorted(self._plan_files(job) - own) if _get_size(self.output / file) >= 0
@@ -107,7 +129,15 @@ class ResumeState:
     def begin(self, job: Job) -> bool:
         """Record that an image is begun, so that a later run knows its results as those of a run.
 
-        Also return whether a file with the name of a result is there already.
+        Parameters
+        ----------
+        job : Job
+            The image.
+
+        Returns
+        -------
+        bool
+            Whether a file with the name of a result is there already.
         """
         self.n_begun += 1
         self._begun[self.get_name(job)] = self._selection.extend(self.settings_hash, job.source)

@@ -23,6 +23,13 @@ _COLUMNS = (
 def write_share_table(journal: Journal, names: Sequence[str]) -> None:
     """Write the rows of the images as CSV; nothing where no image has classes.
 
+    Parameters
+    ----------
+    journal : Journal
+        Has the rows of the manifest.
+    names : sequence of str
+        The images, in order.
+
     Raises
     ------
     OutputError

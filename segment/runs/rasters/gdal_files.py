@@ -85,14 +85,29 @@ def configure_rasterio() -> Iterator[None]:
 
 
 def forbid_other_files() -> Any:
-    """Let GDAL open no file but those that are named to it, in this thread."""
+    """Let GDAL open no file but those that are named to it, in this thread.
+
+    Returns
+    -------
+    context manager
+    """
     import rasterio
 
     return rasterio.Env(**_NOTHING_ELSE)
 
 
 def open_in_thread(name: str, driver: str = "GTiff", vrt: str = "") -> Any:
-    """Open a file once in each thread. See :func:`open_file`."""
+    """Open a file once in each thread.
+
+    Parameters
+    ----------
+    name, driver, vrt : str
+        As for :func:`open_file`.
+
+    Returns
+    -------
+    rasterio.DatasetReader
+    """
     # A file that was closed by the end of configure_rasterio is opened again.
     if getattr(_OPENED, "key", ()) != (name, driver, vrt) or _OPENED.file.closed:
         _OPENED.file = open_file(name, driver, vrt)
@@ -134,6 +149,11 @@ def open_file(name: str, driver: str = "GTiff", vrt: str = "") -> Any:
 def explain_errors(name: str) -> Iterator[None]:
     """Raise errors that name the file that cannot be read, and let GDAL open nothing else meanwhile.
 
+    Parameters
+    ----------
+    name : str
+        Its path.
+
     Raises
     ------
     ImageError
@@ -171,7 +191,18 @@ def _open_alone(name: str, driver: str) -> Any:
 
 
 def find_envi_header(name: str) -> str:
-    """Find the header that belongs to the pixels of an ENVI file. Empty if there is none."""
+    """Find the header that belongs to the pixels of an ENVI file.
+
+    Parameters
+    ----------
+    name : str
+        Path of the file with the pixels.
+
+    Returns
+    -------
+    str
+        Empty if there is none.
+    """
     stem = os.path.splitext(name)[0]  # noqa: PTH122
     for candidate in (f"{name}.hdr", f"{stem}.hdr", f"{name}.HDR", f"{stem}.HDR"):
         try:

@@ -37,7 +37,13 @@ class PairwiseSum(Generic[Part]):
         self._sums: list[tuple[int, Part]] = []
 
     def add(self, part: Part) -> None:
-        """Add the next part."""
+        """Add the next part.
+
+        Parameters
+        ----------
+        part : object
+            What `add` takes.
+        """
         size = 1
         # As the carry when one is added to a binary number.
         while self._sums and self._sums[-1][0] == size:

@@ -77,7 +77,13 @@ class RasterClasses:
 
 
 def fit_raster_classes(run: RasterRun) -> RasterClasses:
-    """Make the first pass over a raster, and fit the classes."""
+    """Make the first pass over a raster, and fit the classes.
+
+    Parameters
+    ----------
+    run : RasterRun
+        Its raster has a known scale.
+    """
     if not choose_spatial_type(run.config).needs_copies:
         # By this copy the number of classes is chosen, and clean-up judges.
         return _fit_to_colors(run, preprocess(run.raster.read_thumbnail(MAX_COPY_SIDE), run.config))

@@ -83,6 +83,14 @@ class RasterView(ResultViews):
 def check_raster_products(source: Paths, config: SegmentConfig, *, allow_vrt_sources: bool) -> None:
     """Refuse products that need all pixels in memory for a raster that is too large, before any work.
 
+    Parameters
+    ----------
+    source : path, or sequence of paths
+    config : SegmentConfig
+        Its `save`, `crop` and `bands` count.
+    allow_vrt_sources : bool
+        As for :func:`segment.segment_raster`.
+
     Raises
     ------
     SettingsError

@@ -143,7 +143,15 @@ class Raster:
     def read(self, window: Window) -> Image:
         """Read a window.
 
-        Pixels without a value are not valid.
+        Parameters
+        ----------
+        window : Window
+            The part to read.
+
+        Returns
+        -------
+        Image
+            Its pixels; those without a value are not valid.
 
         Raises
         ------
@@ -173,7 +181,15 @@ class Raster:
     def read_thumbnail(self, max_size: int) -> Image:
         """Read a small copy of the raster, from the file's overviews if it has some.
 
-        It is averaged over areas; with a palette, the nearest pixels are taken.
+        Parameters
+        ----------
+        max_size : int, pixels
+            On the longer side.
+
+        Returns
+        -------
+        Image
+            Averaged over areas; with a palette, the nearest pixels.
         """
         from rasterio.enums import Resampling
 

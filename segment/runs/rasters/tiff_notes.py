@@ -21,6 +21,16 @@ _PREMULTIPLIED_ALPHA = 1
 def describe_tiff(name: str) -> tuple[str, ...]:
     """Describe how a TIFF is read as a raster where ``segment run`` reads it otherwise.
 
+    Parameters
+    ----------
+    name : str
+        Its path.
+
+    Returns
+    -------
+    tuple of str
+        A sentence each.
+
     Raises
     ------
     ImageError

@@ -132,7 +132,18 @@ def collect_tile_colors(raster: Raster, window: Window, config: SegmentConfig, s
 
 
 def add_tile_colors(first: TileColors, second: TileColors) -> TileColors:
-    """Add the colors of two parts of a raster."""
+    """Add the colors of two parts of a raster.
+
+    Parameters
+    ----------
+    first, second : TileColors
+        Neither is changed.
+
+    Returns
+    -------
+    TileColors
+        The colors of both parts together.
+    """
     # Tiles of a raster with deep colors have bins and no counts.
     counts = (*first.counts, *second.counts)
     return TileColors((sum_counts(counts),) if counts else (), _add_bins(first.bins, second.bins))

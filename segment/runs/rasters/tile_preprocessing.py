@@ -53,7 +53,20 @@ def read_preprocessed(raster: Raster, window: Window, config: SegmentConfig) -> 
 
 
 def compute_filter_halo(raster: Raster, config: SegmentConfig) -> int:
-    """Compute how far the noise filter looks around a pixel. 0 without a filter."""
+    """Compute how far the noise filter looks around a pixel.
+
+    Parameters
+    ----------
+    raster : Raster
+        Its size counts.
+    config : SegmentConfig
+        Its settings for noise.
+
+    Returns
+    -------
+    int
+        In pixels; 0 without a filter.
+    """
     if config.denoise == DENOISERS[0]:
         return 0
     return math.ceil(MAX_SIGMAS * config.denoise_radius * math.hypot(raster.height, raster.width)) + 2

@@ -138,7 +138,18 @@ class TileSelection:
         return counted
 
     def label(self, window: Window) -> RegionsOfInterest:
-        """Label the regions of interest in a window. All of them have names, whether they reach the window or not."""
+        """Label the regions of interest in a window.
+
+        Parameters
+        ----------
+        window : Window
+            Of the part.
+
+        Returns
+        -------
+        RegionsOfInterest
+            All of them, whether they reach the window or not.
+        """
         inside, shape = self.shift(window), (window.height, window.width)
         if self.grid is not None:
             down, across = (

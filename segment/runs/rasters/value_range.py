@@ -48,7 +48,15 @@ class ValueRange:
     def unite(self, other: ValueRange) -> ValueRange:
         """Return the range of two parts together.
 
-        A part without valid pixels changes nothing.
+        Parameters
+        ----------
+        other : ValueRange
+            Of the other part.
+
+        Returns
+        -------
+        ValueRange
+            A part without valid pixels changes nothing.
 
         Examples
         --------
@@ -68,7 +76,20 @@ class ValueRange:
 
 
 def find_value_range(raster: Raster, window: Window) -> ValueRange:
-    """Find the range of the values of a window, as they are in the file; inverted where 0 is white."""
+    """Find the range of the values of a window, as they are in the file; inverted where 0 is white.
+
+    Parameters
+    ----------
+    raster : Raster
+        The file.
+    window : Window
+        The part to read.
+
+    Returns
+    -------
+    ValueRange
+        Over all bands.
+    """
     values = raster.read_values(window)
     if values.size == 0:
         return ValueRange()

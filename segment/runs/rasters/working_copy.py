@@ -122,7 +122,20 @@ def make_copy_block(raster: Raster, block: Window, config: SegmentConfig) -> Cop
 
 
 def assemble_copy(raster: Raster, blocks: Iterable[CopyBlock]) -> CopyBlock:
-    """Assemble the working copy of its blocks. The blocks may come in any order."""
+    """Assemble the working copy of its blocks.
+
+    Parameters
+    ----------
+    raster : Raster
+        The file.
+    blocks : iterable of CopyBlock
+        All of them, in any order.
+
+    Returns
+    -------
+    CopyBlock
+        All of the copy.
+    """
     shape = compute_working_shape(raster.height, raster.width)
     blocks = iter(blocks)
     first = next(blocks)  # it has the type and the scale of all

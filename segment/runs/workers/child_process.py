@@ -102,7 +102,10 @@ class ChildProcess:
     def stop(self, thread: threading.Thread) -> None:
         """Stop the task, and with it the process; kill it if it does not react.
 
-        The thread waits for the result of the task, and ends with it.
+        Parameters
+        ----------
+        thread : Thread
+            Waits for the result of the task, and ends with it.
         """
         # SIGTERM raises TaskTimeout in the task, which then removes what it has written in part.
         self._process.terminate()

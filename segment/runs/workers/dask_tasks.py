@@ -86,7 +86,18 @@ class TaskGroup:
         return 2 * max(1, self._n_threads)
 
     def send_shared(self, thing: Any) -> Any:
-        """Send once what many tasks need. Dask makes again what a worker that dies has of it."""
+        """Send once what many tasks need. Dask makes again what a worker that dies has of it.
+
+        Parameters
+        ----------
+        thing : object
+            Anything that can be pickled.
+
+        Returns
+        -------
+        distributed.Future
+            To be given to :meth:`send` as an argument.
+        """
         return self._submit(return_unchanged, thing)
 
     def send(self, function: Any, *arguments: Any, urgent: bool = False) -> Any:
@@ -117,6 +128,11 @@ class TaskGroup:
 
     def wait_for_next(self) -> Any:
         """Wait for the next task that ends, well or not.
+
+        Returns
+        -------
+        distributed.Future
+            The task.
 
         Raises
         ------
@@ -171,6 +187,16 @@ class TaskGroup:
 
     def require_result(self, task: Any) -> Any:
         """Return the result of a task that the whole work depends on.
+
+        Parameters
+        ----------
+        task : distributed.Future
+            A task of this group, which has ended.
+
+        Returns
+        -------
+        Any
+            What its function returned.
 
         Raises
         ------

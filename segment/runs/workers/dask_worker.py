@@ -176,12 +176,34 @@ def count_leftovers(run: str, dask_worker: Any = None) -> int:
 
 
 def return_unchanged(thing: Thing) -> Thing:
-    """Return the argument: a task whose result other tasks share."""
+    """Return the argument: a task whose result other tasks share.
+
+    Parameters
+    ----------
+    thing : object
+        Anything that can be pickled.
+
+    Returns
+    -------
+    object
+        The same.
+    """
     return thing
 
 
 def has_path(path: str) -> bool:
-    """Return whether this machine sees a file or folder. True also for a broken symbolic link."""
+    """Return whether this machine sees a file or folder.
+
+    Parameters
+    ----------
+    path : str
+        An absolute path.
+
+    Returns
+    -------
+    bool
+        True also for a broken symbolic link.
+    """
     return os.path.lexists(path)
 
 

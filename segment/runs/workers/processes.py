@@ -280,7 +280,13 @@ def _prepare_process(call: WorkerTask[Any, Any]) -> None:
 
 
 def watch_parent(parent: int) -> None:
-    """Kill this process as soon as its parent is gone. Does not return."""
+    """Kill this process as soon as its parent is gone. Does not return.
+
+    Parameters
+    ----------
+    parent : int
+        Number of the parent process.
+    """
     # A process whose parent dies gets another parent.
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)

@@ -114,7 +114,18 @@ class Fields:
         return dict(self._values)
 
     def require_only(self, *keys: str) -> Fields:
-        """Raise a ModelError if there is a field of another name. A field may be missing."""
+        """Raise a ModelError if there is a field of another name.
+
+        Parameters
+        ----------
+        *keys : str
+            The names that are allowed. A field may be missing.
+
+        Returns
+        -------
+        Fields
+            The same object.
+        """
         unknown = [key for key in self._values if key not in keys]
         if unknown:
             raise ModelError(
@@ -123,38 +134,106 @@ class Fields:
         return self
 
     def read_value(self, key: str) -> Any:
-        """Read a field of any type. It must exist, here as in all the methods below."""
+        """Read a field of any type.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field. It must exist, here as in all the methods below.
+
+        Returns
+        -------
+        object
+            As JSON has it.
+        """
         if key not in self._values:
             raise ModelError(f"{self._build_path(key)}: is missing. Fit the model again.")
         return self._values[key]
 
     def read_object(self, key: str) -> Fields:
-        """Read a field that is an object itself."""
+        """Read a field that is an object itself.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+
+        Returns
+        -------
+        Fields
+            Access to the fields of that object.
+        """
         return Fields(self.read_value(key), self._build_path(key))
 
     def read_string(self, key: str) -> str:
-        """Read a text."""
+        """Read a text.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+
+        Returns
+        -------
+        str
+            Any text, the empty one too.
+        """
         value = self.read_value(key)
         if not isinstance(value, str):
             raise self._make_error(key, "text", value)
         return value
 
     def read_list(self, key: str) -> list[Any]:
-        """Read a list. Its items are not checked."""
+        """Read a list.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+
+        Returns
+        -------
+        list
+            Its items are not checked.
+        """
         value = self.read_value(key)
         if not isinstance(value, list):
             raise self._make_error(key, "a list", value)
         return value
 
     def read_strings(self, key: str) -> tuple[str, ...]:
-        """Read a list of texts."""
+        """Read a list of texts.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+
+        Returns
+        -------
+        tuple of str
+            The items.
+        """
         values = self.read_list(key)
         if not all(isinstance(value, str) for value in values):
             raise self._make_error(key, "a list of texts", values)
         return tuple(values)
 
     def read_integer(self, key: str, low: int, high: int) -> int:
-        """Read a whole number. Both bounds are allowed."""
+        """Read a whole number.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+        low, high : int
+            Least and greatest number that are allowed.
+
+        Returns
+        -------
+        int
+            From `low` to `high`.
+        """
         value = self.read_value(key)
         # In Python True is an int, but in JSON it is no number.
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -162,7 +241,18 @@ class Fields:
         return value
 
     def read_number(self, key: str) -> float:
-        """Read a finite number."""
+        """Read a finite number.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+
+        Returns
+        -------
+        float
+            The number.
+        """
         return float(self.read_array(key, ()))
 
     def read_array(self, key: str, shape: tuple[int, ...]) -> NDArray[np.float64]:

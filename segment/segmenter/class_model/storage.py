@@ -164,6 +164,13 @@ def check_model_path(path: Path, inputs: Iterable[Path], *, overwrite: bool = Fa
 def require_class_model(name: str, model: object) -> None:
     """Require that an argument is a class model, and not its path or an image.
 
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    model : object
+        Its value.
+
     Raises
     ------
     ModelError

@@ -56,6 +56,16 @@ _MIN_EIGENVALUE = 1e-12
 def complete_preprocessing(given: Mapping[str, Any]) -> dict[str, Any]:
     """Add the defaults of the preprocessing settings that are not given, and check those that are.
 
+    Parameters
+    ----------
+    given : mapping of str to value
+        Some of :data:`PREPROCESSING`.
+
+    Returns
+    -------
+    dict of str to value
+        All of :data:`PREPROCESSING`, in order.
+
     Raises
     ------
     ModelError
@@ -81,6 +91,11 @@ def complete_preprocessing(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def omit_new_settings(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out settings that have their defaults and that earlier versions, which may read the file, do not know.
+
+    Parameters
+    ----------
+    preprocessing : mapping of str to value
+        All of :data:`PREPROCESSING`.
 
     Examples
     --------
@@ -122,7 +137,15 @@ def check_features(features: str, n_channels: int, dtype: str, black: float, whi
 
 
 def check_names(names: tuple[str, ...], n_classes: int) -> None:
-    """Raise a ModelError unless each class has a name of its own that fits in a line."""
+    """Raise a ModelError unless each class has a name of its own that fits in a line.
+
+    Parameters
+    ----------
+    names : tuple of str
+        One for each class.
+    n_classes : int
+        Number of classes.
+    """
     if len(names) != n_classes:
         raise ModelError(f"names: one for each of {n_classes} classes; got {len(names)}. Give as many names.")
     if len(set(names)) < len(names):
@@ -188,7 +211,15 @@ def check_parts(parts: NDArray[np.intp] | None, groups: NDArray[np.intp]) -> Non
 
 
 def check_mixture(mixture: MixtureModel, d: int) -> None:
-    """Raise a ModelError unless a mixture has proper densities in d dimensions. One without components is allowed."""
+    """Raise a ModelError unless a mixture has proper densities in d dimensions.
+
+    Parameters
+    ----------
+    mixture : MixtureModel
+        Any; one without components is allowed.
+    d : int
+        Number of features.
+    """
     weights, means, covariances = mixture.weights, mixture.means, mixture.covariances
     advice = "Fit the model again, or undo the edit."
     if mixture.n_features != d:

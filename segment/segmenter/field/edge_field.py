@@ -27,6 +27,10 @@ def build_field(copy: Image, features: NDArray[np.float32], smoothness: float) -
         In standard deviations within a class; strong edges in them weaken the field.
     smoothness : float, >= 0
         Log odds in nats that neighbors of one class give a pixel.
+
+    Returns
+    -------
+    RandomField
     """
     weights = compute_pixel_weights(copy.valid, compute_edge_strengths(features, copy.valid))
     return RandomField(weights, smoothness, REACH_PIXELS)

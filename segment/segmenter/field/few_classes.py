@@ -44,7 +44,16 @@ MAX_CHANNELS = 128  # that OpenCV filters at once
 
 
 def has_few_classes(classes: ClassMixture) -> bool:
-    """Say whether a few of the classes may stand for all at each pixel: of many, each one Gaussian."""
+    """Say whether a few of the classes may stand for all at each pixel: of many, each one Gaussian.
+
+    Parameters
+    ----------
+    classes : ClassMixture
+
+    Returns
+    -------
+    bool
+    """
     model = classes.model
     is_plain = model.n_components == classes.n_classes and not (model.noise_share or model.degrees_of_freedom.size)
     return is_plain and classes.n_classes >= MIN_CLASSES

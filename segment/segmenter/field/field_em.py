@@ -85,6 +85,10 @@ class FieldEM:
         prior : Prior
         labels : ndarray of shape (n,), int, optional
             The classes 0..k-1 of all valid pixels to start from; by default the densities of the mixture tell them.
+
+        Returns
+        -------
+        MixtureModel
         """
         self._build_fields(classes.model)
         if labels is not None:
@@ -120,6 +124,10 @@ class FieldEM:
         prior : Prior
         max_steps : int
             Most steps.
+
+        Returns
+        -------
+        MixtureModel
         """
         self._build_fields(classes.model)
         k = classes.n_classes
@@ -171,6 +179,10 @@ class FieldEM:
         ----------
         model : MixtureModel
             That of the last fit, whose posteriors are at hand.
+
+        Returns
+        -------
+        bool
         """
         cells = concatenate(*self._cells)
         if measure_component_overlaps(model, cells[draw_pixels(len(cells))]).max() > MAX_OVERLAP:

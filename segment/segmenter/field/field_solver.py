@@ -153,7 +153,16 @@ class FieldProblem:
         return compute_whitening_matrix(self.classes.model)
 
     def find_tol(self, steps: StepRule) -> float:
-        """Find the mean change below which it is solved; 0 for a part, so that all parts take as many steps."""
+        """Find the mean change below which it is solved; 0 for a part, so that all parts take as many steps.
+
+        Parameters
+        ----------
+        steps : StepRule
+
+        Returns
+        -------
+        float
+        """
         return steps.tol if self.facts is None else 0.0
 
     def is_noisy(self, features: Planes) -> bool:
@@ -163,6 +172,10 @@ class FieldProblem:
         ----------
         features : ndarray of shape (d, h, w), float32
             Whitened.
+
+        Returns
+        -------
+        bool
         """
         if self.facts is not None:
             return self.facts.is_noisy
@@ -198,6 +211,10 @@ class FieldProblem:
         ----------
         features : ndarray of shape (d, h, w), float32
             Whitened; strong edges in them weaken the field.
+
+        Returns
+        -------
+        RandomField
         """
         return build_field(self.copy, features, self.smoothness)
 
@@ -209,6 +226,10 @@ def measure_field_facts(problem: FieldProblem) -> FieldFacts:
     ----------
     problem : FieldProblem
         The field of the working copy of the whole image.
+
+    Returns
+    -------
+    FieldFacts
     """
     if problem.classes.model.n_components == 0:
         return FieldFacts(is_noisy=False, correlation=0.0, overlap=0.0, weight_power=1.0)
@@ -217,7 +238,16 @@ def measure_field_facts(problem: FieldProblem) -> FieldFacts:
 
 
 def solve_field(problem: FieldProblem) -> FieldSolution:
-    """Solve the field of a working copy."""
+    """Solve the field of a working copy.
+
+    Parameters
+    ----------
+    problem : FieldProblem
+
+    Returns
+    -------
+    FieldSolution
+    """
     if problem.classes.n_classes >= MIN_CLASSES and (solution := _solve_few(problem)) is not None:
         return solution
     return _solve_all(problem)

@@ -66,6 +66,10 @@ class FineFieldLabeler:
             `FIELD_HALO` pixels more on each side than what is to be labeled right, as far as the image reaches.
         inner : tuple of two slices, optional
             Rows and columns of the window whose shares count; all by default.
+
+        Returns
+        -------
+        LabeledPixels
         """
         rows, columns = inner or (slice(0, image.height), slice(0, image.width))
         labels, samples = np.zeros(image.valid.shape, dtype=np.uint8), []
@@ -91,6 +95,10 @@ def label_with_field(problem: FieldProblem, image: Image, min_log_density: float
         The image at full resolution.
     min_log_density : float
         As for :class:`FineFieldLabeler`.
+
+    Returns
+    -------
+    LabeledPixels
     """
     if is_field_fine(image.valid.shape):
         return FineFieldLabeler(problem, min_log_density=min_log_density).label(image)

@@ -221,6 +221,10 @@ def measure_moved(before: Planes, after: Planes) -> float:
     Parameters
     ----------
     before, after : ndarray of shape (k, h, w), float32
+
+    Returns
+    -------
+    float
     """
     cv2 = load_cv2()
     # Each pixel's change is counted twice: in the classes that lose, and in those that gain.

@@ -93,6 +93,10 @@ def are_planes_noisy(planes: NDArray[np.floating], valid: NDArray[np.bool_]) -> 
     valid : ndarray of shape (H, W), bool
         False where they do not count.
 
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> noise = np.random.default_rng(0).normal(0, 1, (1, 40, 40))

@@ -173,6 +173,10 @@ def split_rows(shape: tuple[int, ...]) -> list[slice]:
     ----------
     shape : (k, H, W)
         Of the planes.
+
+    Returns
+    -------
+    list of slice
     """
     k, height, width = shape
     step = min(_STRIP_ROWS, max(_MIN_STRIP_ROWS, _STRIP_VALUES // max(1, k * width)))

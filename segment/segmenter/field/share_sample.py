@@ -68,6 +68,10 @@ class ShareSample:
         ----------
         share : float, 0 to 1
             Of the image that the part is.
+
+        Returns
+        -------
+        ShareSample
         """
         # Twice as many as all parts together may have: not all pixels of the other parts need be valid.
         return replace(self, posteriors=_thin(self.posteriors, math.ceil(2 * MAX_SAMPLE * share)))
@@ -161,6 +165,10 @@ def draw_share_sample(
         Pixels of the copy in whose place those of the image count.
     at_border : BorderPixels, optional
         These.
+
+    Returns
+    -------
+    ShareSample
     """
     flat, flat_logs = (planes.reshape(len(planes), -1) for planes in (posteriors, logs))
     plain = (weights if is_at_border is None else np.where(is_at_border, np.float32(0), weights)).reshape(-1)
@@ -195,6 +203,10 @@ def make_share_sample(
         Of the deviations of neighbors.
     at_border : BorderPixels, optional
         Those beside borders.
+
+    Returns
+    -------
+    ShareSample
     """
     moves = (np.exp(logs) - posteriors).mean(axis=1, dtype=np.float64)
     overlap = measure_overlap(logs, np.ones(logs.shape[1:], dtype=bool))

@@ -90,5 +90,11 @@ class BorderNetwork:
 
 @cache
 def load_border_network() -> BorderNetwork:
-    """Load the network that the package brings."""
+    """Load the network that the package brings.
+
+    Returns
+    -------
+    BorderNetwork
+        The same object each time.
+    """
     return BorderNetwork(load_weights("border_network.npz"))

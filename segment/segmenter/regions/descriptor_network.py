@@ -88,5 +88,11 @@ def _choose_sides(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
 
 @cache
 def load_descriptor_network() -> DescriptorNetwork:
-    """Load the network that the package brings."""
+    """Load the network that the package brings.
+
+    Returns
+    -------
+    DescriptorNetwork
+        The same object each time.
+    """
     return DescriptorNetwork(load_weights("descriptor_network.npz"))

@@ -12,7 +12,18 @@ __all__ = ["load_weights"]
 
 
 def load_weights(file_name: str) -> dict[str, NDArray[Any]]:
-    """Load the arrays of a file."""
+    """Load the arrays of a file.
+
+    Parameters
+    ----------
+    file_name : str
+        An ``.npz`` file beside this module.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Arrays by name.
+    """
     # By importlib.resources, so that the file is found in a zipped installation too.
     with files(__package__).joinpath(file_name).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)
