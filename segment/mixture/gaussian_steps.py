@@ -217,14 +217,15 @@ def compute_standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Fl
     shift, scale : ndarray of shape (d,), float64
     """
     center, covariance = cells.center_and_covariance
-    variances = np.diagonal(covariance)
+    # Constant features keep their unit.
+    variances, units = np.diagonal(covariance), np.ones(len(center))
     if np.isnan(center).any():
         center, variances = compute_observed_moments(cells)
+        # Where a large constant is missing, its mean is filled in, which is rounded: that must not be a variance.
+        units = np.maximum(units, np.abs(center))
     if covariance_type == "spherical":
         variances = np.full_like(variances, variances.mean())
-    # Constant features keep their unit.
-    scale = np.sqrt(np.where(variances > MIN_VARIANCE, variances, 1.0))
-    return center, scale
+    return center, np.where(variances > MIN_VARIANCE, np.sqrt(variances), units)
 
 
 def prepare_blocks(cells: Cells, shift: Floats, scale: Floats, n_components: int = 1) -> Blocks:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segment import GaussianMixture
@@ -98,6 +98,7 @@ def test_any_finite_rows_give_a_finite_mixture(mode: str, X: np.ndarray, k: int)
 
 @pytest.mark.parametrize("mode", MODES_WITH_MISSING_VALUES)
 @given(draw_rows(), st.integers(1, 2), st.integers(0, 10_000))
+@example(np.tile([255, 1e9, 1e40], (5, 1)), 1, 389)
 @settings(max_examples=6)
 def test_rows_with_missing_values_give_a_finite_mixture(mode: str, X: np.ndarray, k: int, seed: int) -> None:
     X = np.where(np.random.default_rng(seed).random(X.shape) < 0.3, np.nan, X)
