@@ -117,9 +117,11 @@ def refuse_conflicts(config: SettingValues) -> None:
     _check_crop(config)
     _check_pixel_size(config)
     _check_bands(config.band_numbers)
-    if config.log_scale and (config.seed_color or config.features in ("lab", "hsv")):
-        got = "--seed-color" if config.seed_color else f"--features {config.features}"
-        raise SettingsError(f"log_scale (--log-scale): logarithms are no colors; got {got} too. Leave one out.")
+    colors = ["--seed-color"] if config.seed_color else []
+    colors += [f"--features {config.features}"] if config.features in ("lab", "hsv") else []
+    colors += [f"--name {name}={rule}" for rule, name in config.color_namings if rule.startswith("#")]
+    if config.log_scale and colors:
+        raise SettingsError(f"log_scale (--log-scale): logarithms are no colors; got {colors[0]} too. Leave one out.")
     if config.criterion in ("entropy", "variational") and config.components_per_class > 1:
         raise SettingsError(
             f"components_per_class (--components-per-class): 1 with the criterion {config.criterion}, which finds "

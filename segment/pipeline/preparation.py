@@ -22,7 +22,8 @@ from segment.loader.loader import FilePage, LoadedFile, load_path, load_stream
 from segment.pipeline.file_loading import load_file, make_read_options
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
 from segment.pipeline.sources import Source, get_page, get_source_path, name_page
-from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale, to_log_scale
+from segment.preprocessor.logarithms import refuse_logarithms, to_log_scale
+from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
 
 __all__ = ["choose_pixel_size", "clip_to_white", "load_source", "preprocess", "read_image"]
 
@@ -147,6 +148,7 @@ def preprocess(image: Image, config: SegmentConfig) -> Image:
     if config.greyscale:
         image = to_grayscale(image)
     if config.log_scale:
+        refuse_logarithms(image)
         image = to_log_scale(image)
     return clip_to_white(denoise(image, method=config.denoise, radius=config.denoise_radius))
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import SettingsError, format_percent
+from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.core.nearest import fill_in_bands, find_nearest
 from segment.core.opencv import filter_bilaterally, load_cv2, resize_to_nearest
@@ -29,7 +29,6 @@ __all__ = [
     "fill_invalid",
     "shrink",
     "to_grayscale",
-    "to_log_scale",
 ]
 
 DENOISERS = ("none", "gaussian", "median", "bilateral")
@@ -37,8 +36,6 @@ DENOISERS = ("none", "gaussian", "median", "bilateral")
 LUMA = np.array([0.2125, 0.7154, 0.0721])
 """Weights of red, green and blue in luma (ITU-R BT.709), as in scikit-image's rgb2gray."""
 
-# White over the least value of a logarithmic scale, the same for all images, so that a model of some explains others.
-LOG_RANGE, LOG_ROWS = 2.0**16, 64
 # The bilateral filter takes differences beyond this share of the range from black to white for edges.
 _EDGE_SHARE = 0.1
 
@@ -199,53 +196,6 @@ def to_grayscale(image: Image) -> Image:
         )
     gray = load_cv2().transform(image.pixels, LUMA[None])
     return _replace_pixels(image, gray.reshape(image.pixels.shape[:2]), image.valid)
-
-
-def to_log_scale(image: Image) -> Image:
-    """Convert values to their logarithm, in decibels below white: equal ratios become equal differences.
-
-    Noise in proportion to the values, as the speckle of radar, is as strong in bright areas as in dark ones then, and
-    values over several powers of ten fill the scale evenly.
-
-    Parameters
-    ----------
-    image : Image
-        Of any bands.
-
-    Returns
-    -------
-    Image
-        Float values ``10 log10(value / white)``, from -48.2, which is 1 / 65536 of white, to 0. Lower values count as
-        that; so do those below black, or below 1 / 4096 of white if black is not above 0, and integers below a half.
-
-    Raises
-    ------
-    SettingsError
-        If most values are not above 0, as those of logarithms.
-
-    Examples
-    --------
-    >>> image = to_log_scale(Image.from_array(np.array([[1, 10, 100]], dtype=np.float32)))
-    >>> image.pixels.round().tolist(), round(image.black, 2), image.white
-    ([[-20.0, -10.0, 0.0]], -48.16, 0.0)
-    """
-    is_float = image.pixels.dtype.kind == "f"
-    used = image.pixels[image.valid]
-    n_low = int(np.count_nonzero(used <= 0)) if is_float else 0
-    if n_low > used.size / 2:
-        raise SettingsError(
-            f"log_scale (--log-scale): of values above 0; {format_percent(n_low, used.size)} are not, as those of "
-            "logarithms. Leave it out."
-        )
-    # What is not above 0 would be far from all other values: it is kept near those of a sensor of 12 bits.
-    least_float = image.black if image.black > 0 else image.white / 2**12
-    lowest = max(least_float if is_float else 0.5, image.white / LOG_RANGE)
-    logs = np.empty(image.pixels.shape, dtype=np.float32)
-    # In double precision, which rounds alike wherever a part of an image begins; in strips, which need little memory.
-    for start in range(0, image.height, LOG_ROWS):
-        rows = slice(start, start + LOG_ROWS)
-        logs[rows] = 10 * np.log10(np.maximum(image.pixels[rows], lowest, dtype=np.float64) / image.white)
-    return replace(image, pixels=logs, black=-10 * math.log10(LOG_RANGE), white=0.0)
 
 
 def denoise(image: Image, *, method: str, radius: float) -> Image:

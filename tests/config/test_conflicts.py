@@ -39,6 +39,10 @@ from segment.core.errors import SettingsError
             "log_scale (--log-scale): logarithms are no colors; got --seed-color too. Leave one out.",
         ),
         (
+            {"log_scale": True, "name": ("dark=darkest", "sea=#2a5d8f")},
+            "log_scale (--log-scale): logarithms are no colors; got --name sea=#2a5d8f too. Leave one out.",
+        ),
+        (
             {"drop_class": "sky"},
             "drop_class (--drop-class): only with geojson or svg in save; got sky. Give --save geojson too.",
         ),

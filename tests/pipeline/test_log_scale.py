@@ -71,3 +71,27 @@ def test_a_model_keeps_the_scale_and_a_raster_has_it(
     assert [row.mean[0] for row in raster.classes] == pytest.approx([row.mean[0] for row in result.classes], rel=0.01)
     again = segment.segment_raster(source, tmp_path / "again.tif", model=model, spatial=spatial)
     assert [row.share for row in again.classes] == pytest.approx([row.share for row in raster.classes], abs=0.01)
+
+
+@pytest.mark.parametrize("spatial", ["field", "none"])
+def test_a_part_of_a_raster_may_lie_below_0(rng: np.random.Generator, tmp_path: Path, spatial: str) -> None:
+    values = np.repeat(np.float32([2, 50]), 60)[:, None] * rng.gamma(20, 1 / 20, (120, 160)).astype(np.float32)
+    values[:50, :60] = -rng.random((50, 60))
+    source = write(tmp_path / "a.tif", values)
+    result = segment.segment_image(source, k=3, log_scale=True, spatial=spatial)
+    raster = segment.segment_raster(source, tmp_path / "labels.tif", k=3, log_scale=True, spatial=spatial, tile=32)
+    assert [row.share for row in raster.classes] == pytest.approx([row.share for row in result.classes], abs=0.01)
+    with pytest.raises(segment.SettingsError, match=r"^log_scale .*: of values above 0; .* % lie below"):
+        segment.segment_raster(write(tmp_path / "b.tif", values - 60), tmp_path / "b_labels.tif", k=3, log_scale=True)
+
+
+@pytest.mark.parametrize("setting", ["log_scale", "greyscale"])
+def test_the_value_of_a_flat_border_is_that_of_the_file(rng: np.random.Generator, tmp_path: Path, setting: str) -> None:
+    values = rng.integers(100, 200, (80, 80, 3), dtype=np.uint8)
+    values[:8] = 30, 20, 10
+    source = write(tmp_path / "a.tif", values)
+    told = segment.segment_image(source, k=2, **{setting: True}).warnings
+    raster = segment.segment_raster(source, tmp_path / "labels.tif", k=2, **{setting: True}).warnings
+    notes = [[note for note in notes if "lies at its border" in note] for notes in (told, raster)]
+    assert notes[0] == notes[1]
+    assert "give --nodata 30,20,10" in notes[0][0]

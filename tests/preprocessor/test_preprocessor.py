@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -24,7 +23,6 @@ from segment.preprocessor.preprocessor import (
     fill_invalid,
     shrink,
     to_grayscale,
-    to_log_scale,
 )
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, WORKING_PIXELS, compute_working_shape, make_working_copy
 
@@ -147,26 +145,6 @@ def test_grayscale_is_the_luma_of_scikit_image() -> None:
 def test_gray_image_is_returned_as_it_is() -> None:
     image = make_noise((4, 5), np.uint16)
     assert to_grayscale(image) is image
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_equal_ratios_are_equal_steps_on_a_logarithmic_scale_of_every_depth(dtype: type) -> None:
-    shares = np.array([[1, 4, 16, 64, 128]]) / 255
-    white = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}[dtype]
-    image = Image.from_array((shares * white).astype(dtype), white=None if dtype == np.float32 else white)
-    logs = to_log_scale(image)
-    assert (logs.black, logs.white) == (pytest.approx(-48.165, abs=0.001), 0)
-    np.testing.assert_allclose(logs.pixels, 10 * np.log10(shares), atol=1e-4)
-    # What is not above 0 counts as half a step, or as the least value of a sensor of 12 bits.
-    dark = to_log_scale(replace(image, pixels=image.pixels * (np.arange(5) != 1).astype(dtype)))
-    lowest = {np.uint8: 0.5 / 255, np.uint16: 2**-16, np.float32: 2**-12}[dtype]
-    assert dark.pixels[0, 1] == pytest.approx(10 * np.log10(lowest), abs=1e-4)
-
-
-def test_logarithms_are_not_taken_of_logarithms() -> None:
-    decibels = np.linspace(-25, 5, 60).reshape(6, 10)
-    with pytest.raises(SettingsError, match=r"^log_scale \(--log-scale\): of values above 0; 83.3 % are not, as those"):
-        to_log_scale(Image.from_array(decibels))
 
 
 def test_image_is_returned_as_it_is_where_there_is_nothing_to_filter() -> None:

@@ -20,9 +20,10 @@ from segment.pipeline.pixel_selection import warn_of_flat_border
 from segment.pipeline.preparation import preprocess
 from segment.pipeline.proportional_noise import warn_of_proportional_noise
 from segment.pipeline.uneven_light import warn_of_uneven_light
+from segment.preprocessor.logarithms import refuse_logarithms
+from segment.preprocessor.preprocessor import clip_floats
 from segment.preprocessor.working_copy import is_field_fine
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
-from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_colors import ColorSum, add_tile_colors, collect_tile_colors
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
@@ -84,6 +85,8 @@ def fit_raster_classes(run: RasterRun) -> RasterClasses:
     run : RasterRun
         Its raster has a known scale.
     """
+    if run.config.log_scale:
+        refuse_logarithms(clip_floats(run.raster.read_thumbnail(MAX_COPY_SIDE)))
     if not choose_spatial_type(run.config).needs_copies:
         # By this copy the number of classes is chosen, and clean-up judges.
         return _fit_to_colors(run, preprocess(run.raster.read_thumbnail(MAX_COPY_SIDE), run.config))
@@ -137,7 +140,7 @@ def _measure_classes(
         space,
         label,
         choose_spatial_type(run.config).explain_empty_class(run.config),
-        _warn_of_flat_border(run.raster, copy) + notes,
+        _warn_of_flat_border(run, copy) + notes,
         design_effect or measure_design_effect(unmerged, space, copy),
         warn_of_uneven_light(copy, unmerged, space, tiles) + warn_of_proportional_noise(copy, run.config),
     )
@@ -205,6 +208,7 @@ def _count_colors(run: RasterRun) -> ColorSum:
     return colors
 
 
-def _warn_of_flat_border(raster: Raster, copy: Image) -> tuple[str, ...]:
+def _warn_of_flat_border(run: RasterRun, copy: Image) -> tuple[str, ...]:
     """Say what to do if a flat border is no part of the picture, with the value that it has in the file."""
-    return warn_of_flat_border(raster.read_thumbnail(MAX_COPY_SIDE) if raster.is_converted else copy)
+    has_other_values = run.raster.is_converted or run.config.greyscale or run.config.log_scale
+    return warn_of_flat_border(run.raster.read_thumbnail(MAX_COPY_SIDE) if has_other_values else copy)

@@ -10,7 +10,8 @@ import numpy as np
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.pipeline.preparation import clip_to_white
-from segment.preprocessor.preprocessor import DENOISERS, clip_floats, denoise, to_grayscale, to_log_scale
+from segment.preprocessor.logarithms import to_log_scale
+from segment.preprocessor.preprocessor import DENOISERS, clip_floats, denoise, to_grayscale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 

@@ -76,8 +76,9 @@ class FineFieldLabeler:
         for start, stop in _split_rows(image, self._problem.classes.n_classes):
             part, first = _take_part(image, start, stop)
             own_rows = slice(max(rows.start, start) - start, max(min(rows.stop, stop), start) - start)
-            problem = self._problem.with_copy(_make_copy(part))
-            labeler = FieldLabeler(problem, part.valid.shape, min_log_density=self._min_log_density, draws_shares=True)
+            problem, shape = self._problem.with_copy(_make_copy(part)), part.valid.shape
+            del part  # padded, it has pixels of its own
+            labeler = FieldLabeler(problem, shape, min_log_density=self._min_log_density, draws_shares=True)
             found = labeler.label(_take_rows(image, start, stop), start - first, inner=(own_rows, columns))
             labels[start:stop] = found.label_image
             samples += [found.shares] if found.shares else []

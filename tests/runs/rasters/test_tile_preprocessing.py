@@ -10,7 +10,8 @@ from raster_files import write
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.preprocessor.preprocessor import denoise, to_grayscale, to_log_scale
+from segment.preprocessor.logarithms import to_log_scale
+from segment.preprocessor.preprocessor import denoise, to_grayscale
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.tile_preprocessing import compute_filter_halo, read_preprocessed

@@ -1,0 +1,79 @@
+"""Take the logarithm of the values of an image: equal ratios become equal differences. Image -> Image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from segment.core.errors import SettingsError, format_percent
+from segment.core.image import Image
+
+__all__ = ["refuse_logarithms", "to_log_scale"]
+
+# White over the least value of a logarithmic scale, the same for all images, so that a model of some explains others.
+LOG_RANGE = 2.0**16
+LOG_ROWS = 64  # handled at once
+
+
+def to_log_scale(image: Image) -> Image:
+    """Convert values to their logarithm, in decibels below white: equal ratios become equal differences.
+
+    Noise in proportion to the values, as the speckle of radar, is as strong in bright areas as in dark ones then, and
+    values over several powers of ten fill the scale evenly.
+
+    Parameters
+    ----------
+    image : Image
+        Of any bands.
+
+    Returns
+    -------
+    Image
+        Float values ``10 log10(value / white)``, from -48.2, which is 1 / 65536 of white, to 0. Lower values count as
+        that; so do those below black, or below 1 / 4096 of white if black is not above 0, and integers below a half.
+
+    Examples
+    --------
+    >>> image = to_log_scale(Image.from_array(np.array([[1, 10, 100]], dtype=np.float32)))
+    >>> image.pixels.round().tolist(), round(image.black, 2), image.white
+    ([[-20.0, -10.0, 0.0]], -48.16, 0.0)
+    """
+    is_float = image.pixels.dtype.kind == "f"
+    # What is not above 0 would be far from all other values: it is kept near those of a sensor of 12 bits.
+    least_float = image.black if image.black > 0 else image.white / 2**12
+    lowest = max(least_float if is_float else 0.5, image.white / LOG_RANGE)
+    logs = np.empty(image.pixels.shape, dtype=np.float32)
+    # In double precision, which rounds alike wherever a part of an image begins; in strips, which need little memory.
+    for start in range(0, image.height, LOG_ROWS):
+        rows = slice(start, start + LOG_ROWS)
+        logs[rows] = 10 * np.log10(np.maximum(image.pixels[rows], lowest, dtype=np.float64) / image.white)
+    return replace(image, pixels=logs, black=-10 * math.log10(LOG_RANGE), white=0.0)
+
+
+def refuse_logarithms(image: Image) -> None:
+    """Raise a SettingsError if most values of an image lie below 0, as those of logarithms do.
+
+    Parameters
+    ----------
+    image : Image
+        All of it, or a small copy: parts of an image may have such values alone.
+
+    Examples
+    --------
+    >>> refuse_logarithms(Image.from_array(np.array([[-20, -10, 0]], dtype=np.float32)))
+    Traceback (most recent call last):
+        ...
+    segment.core.errors.SettingsError: log_scale (--log-scale): of values above 0; 66.7 % lie below, as those of \
+logarithms. Leave it out.
+    """
+    if image.pixels.dtype.kind != "f":
+        return
+    used = image.pixels[image.valid]
+    n_below = int(np.count_nonzero(used < 0))
+    if n_below > used.size / 2 or image.white <= 0:
+        raise SettingsError(
+            f"log_scale (--log-scale): of values above 0; {format_percent(n_below, used.size)} lie below, as those of "
+            "logarithms. Leave it out."
+        )
