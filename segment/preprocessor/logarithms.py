@@ -10,10 +10,10 @@ import numpy as np
 from segment.core.errors import SettingsError, format_percent
 from segment.core.image import Image
 
-__all__ = ["refuse_logarithms", "to_log_scale"]
+__all__ = ["LOG_RANGE", "refuse_logarithms", "to_log_scale"]
 
-# White over the least value of a logarithmic scale, the same for all images, so that a model of some explains others.
 LOG_RANGE = 2.0**16
+"""White over the least value of a logarithmic scale, for all images alike, so that a model of some explains others."""
 LOG_ROWS = 64  # handled at once
 
 

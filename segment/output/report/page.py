@@ -29,6 +29,7 @@ from segment.output.report.line_chart import draw_line_chart
 from segment.output.tables import format_area, format_expected_share, format_number, format_share
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.interest_table import tabulate_interest
+from segment.preprocessor.logarithms import LOG_RANGE
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
@@ -204,6 +205,11 @@ def _describe_bars(result: Segmentation) -> str:
 def _describe_scale(result: Segmentation) -> str:
     """Say what the features count from black to white where it is not what the image counts; else nothing."""
     black, white = result.image.black, result.image.white
+    if result.config.log_scale:
+        return (
+            f"The axes are logarithmic: they count 0 for {white / LOG_RANGE:.4g} and less, and 255 for {white:g}, the "
+            "white of the image and the table."
+        )
     if (black, white) == (0, 255) or result.space.name == "lab":
         return ""
     return (

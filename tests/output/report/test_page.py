@@ -91,6 +91,8 @@ def test_histograms_say_what_their_axes_count(page: str) -> None:
     text = segment.segment_image(pixels, k=2).report()
     assert "The axes count 0 for black and 255 for white, which are 0 and 4095 in the image" in text
     assert "The axes count" not in page
+    logs = segment.segment_image(1 + pixels, k=2, log_scale=True).report()
+    assert "The axes are logarithmic: they count 0 for 0.06248 and less, and 255 for 4095, the white of" in logs
 
 
 def test_histograms_count_the_pixels_that_the_classes_are_fitted_to(
