@@ -156,8 +156,8 @@ def reject_start_settings(config: SettingValues, model_settings: Mapping[str, ob
         )
     for setting in list_settings():
         value = getattr(config, setting.name)
-        # The shape of the mixture is that of the model; the same value may be given.
-        if setting.name in ("k", "features", "covariance_type") and model_settings[setting.name] != value:
+        # The shape of the mixture is that of the model, and what it is measured in; the same value may be given.
+        if setting.name in ("k", "features", "log_scale", "covariance_type") and model_settings[setting.name] != value:
             raise SettingsError(
                 f"{setting.name} ({setting.option}): that of the model to start from, {model_settings[setting.name]}; "
                 f"got {value}. Leave it out."

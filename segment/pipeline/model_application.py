@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from segment.config.config import SegmentConfig
+from segment.core.errors import SettingsError
 from segment.features.pixel_features import PixelFeatures
 from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.selection import Selection
@@ -54,7 +55,17 @@ class AppliedModel:
         Returns
         -------
         AppliedModel
+
+        Raises
+        ------
+        SettingsError
+            If only one of the two takes logarithms.
         """
+        if config.log_scale != model.preprocessing["log_scale"]:
+            raise SettingsError(
+                f"log_scale (--log-scale): that of the model, {model.preprocessing['log_scale']}; got "
+                f"{config.log_scale}. Values and their logarithms have no classes in common: give that of the model."
+            )
         fit_settings = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
         # These settings might contradict the model's number of classes.
         usual = {name: getattr(SegmentConfig, name) for name in _CLASS_NUMBER_SETTINGS}

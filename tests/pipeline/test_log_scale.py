@@ -73,6 +73,22 @@ def test_a_model_keeps_the_scale_and_a_raster_has_it(
     assert [row.share for row in again.classes] == pytest.approx([row.share for row in raster.classes], abs=0.01)
 
 
+@pytest.mark.parametrize("log_scale", [False, True])
+def test_a_model_of_values_finds_no_logarithms_and_the_reverse(tmp_path: Path, log_scale: bool) -> None:
+    counts = np.repeat(np.uint8([[10, 40, 160]]), 8, axis=1).repeat(12, axis=0)
+    model = segment.fit_classes([counts], k=3, log_scale=log_scale)
+    source, labels = write(tmp_path / "a.tif", counts), tmp_path / "labels.tif"
+    rule = rf"^log_scale .*: that of the model.*, {log_scale}; got {not log_scale}"
+    for call in (
+        lambda: segment.apply_classes(model, source, log_scale=not log_scale),
+        lambda: segment.segment_raster(source, labels, model=model, log_scale=not log_scale),
+        lambda: segment.segment_image(source, start=model, log_scale=not log_scale),
+    ):
+        with pytest.raises(segment.SettingsError, match=rule):
+            call()
+    assert segment.apply_classes(model, source, log_scale=log_scale).n_classes == 3
+
+
 @pytest.mark.parametrize("spatial", ["field", "none"])
 def test_a_part_of_a_raster_may_lie_below_0(rng: np.random.Generator, tmp_path: Path, spatial: str) -> None:
     values = np.repeat(np.float32([2, 50]), 60)[:, None] * rng.gamma(20, 1 / 20, (120, 160)).astype(np.float32)

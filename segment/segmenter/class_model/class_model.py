@@ -299,7 +299,8 @@ class ClassModel(EqualByValue):
         Raises
         ------
         SettingsError
-            If `k`, `features` or `covariance_type` are not those of the model, or if a setting would have no effect.
+            If `k`, `features`, `log_scale` or `covariance_type` are not those of the model, or if a setting would have
+            no effect.
 
         Examples
         --------
