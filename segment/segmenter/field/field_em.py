@@ -28,6 +28,7 @@ from segment.segmenter.field.calibration import measure_band_design_effect, meas
 from segment.segmenter.field.edge_field import REACH_PIXELS, build_field, compute_whitening_matrix
 from segment.segmenter.field.few_classes import FewField, carry_posteriors
 from segment.segmenter.field.mean_field import normalize, solve_mean_field
+from segment.segmenter.field.noise_level import measure_noise_variances
 from segment.segmenter.field.random_field import RandomField, split_rows
 from segment.segmenter.field.smoothed_start import (
     Smoothing,
@@ -41,6 +42,7 @@ __all__ = ["FieldEM"]
 
 Planes = NDArray[np.float32]
 
+MIN_BAND_NOISE = 0.01  # of the variance of a band, its least noise
 MIN_SHRINKAGE = 0.02  # of the mixture of a smoothed copy, in mean component weights: no component collapses
 # Share of a component that lies where another is likelier, up to which colors tell it apart; and the design effect of
 # the pixels within components, up to which neighbors share nothing, as they would where one holds two areas.
@@ -219,7 +221,8 @@ class FieldEM:
         features = (means.T.reshape(-1, *copy.valid.shape) for means, copy in pairs)
         smoothed = make_smoothed_cells(features, self._copies, smoothing.smooth)
         shrinkage = min(smoothing.max_shrinkage, max(MIN_SHRINKAGE, prior.strength * k / len(cells)))
-        labels = find_clusters(smoothed, self._space, k, shrinkage=shrinkage, covariance_type=kind)
+        noise = self._measure_noise()
+        labels = find_clusters(smoothed, self._space, k, shrinkage=shrinkage, covariance_type=kind, noise=noise)
         sample = draw_pixels(len(cells))
         chosen, chosen_labels = cells[sample], labels[None, sample]
         # The pooled covariance of the colors alone is that of parts of classes: take that of the clusters.
@@ -231,6 +234,16 @@ class FieldEM:
         # Noise and tails stay as they were.
         model = replace(classes.model, weights=start.weights, means=start.means, covariances=start.covariances)
         return ClassMixture(model, classes.groups), prior, labels
+
+    def _measure_noise(self) -> NDArray[np.float64] | None:
+        """Measure the variances of the noise of bands that are no colors; None for colors, whose units are known."""
+        if self._space.n_channels in (1, 3):
+            return None
+        found = [measure_noise_variances(copy, self._space.name) for copy in self._copies]
+        noise, total = np.mean(found, axis=0)
+        # A band without noise would count for all others.
+        least = MIN_BAND_NOISE * np.maximum(total, total.max() * np.finfo(np.float32).eps)
+        return np.asarray(np.maximum(noise, least))
 
     @property
     def n_pixels(self) -> int:

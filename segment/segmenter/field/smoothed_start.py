@@ -40,6 +40,7 @@ __all__ = [
 
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 # Standard deviation, in pixels, of the neighborhood whose likelihoods give a noisy pixel its first posteriors. A
 # Gaussian filter averages as much noise away as the mean of 4 pi sigma**2 pixels does.
@@ -52,18 +53,21 @@ MEDIAN_SIZE = 5  # pixels; the largest for which OpenCV has the median of floats
 STRIP_ROWS = 32
 # Pixels that clusters are found from: more of a smoothed copy tell nothing new.
 MAX_SAMPLED_PIXELS = 2**16
+MAX_SAMPLED_CELLS = 2**11  # that are not grouped
 
 
-def draw_pixels(n: int) -> NDArray[np.intp]:
+def draw_pixels(n: int, n_drawn: int = MAX_SAMPLED_PIXELS) -> NDArray[np.intp]:
     """Draw enough of n pixels to find clusters from, at random and always the same ones.
 
     Parameters
     ----------
     n : int, >= 1
+    n_drawn : int, >= 1
+        At most so many.
 
     Returns
     -------
-    ndarray of shape (at most 65536,), int
+    ndarray of shape (at most n_drawn,), int
         Their numbers in ascending order; all where there are so few.
 
     Examples
@@ -71,10 +75,10 @@ def draw_pixels(n: int) -> NDArray[np.intp]:
     >>> draw_pixels(3), len(draw_pixels(250_000))
     (array([0, 1, 2]), 65536)
     """
-    if n <= MAX_SAMPLED_PIXELS:
+    if n <= n_drawn:
         return np.arange(n)
     # Every m-th pixel could fall in with a pattern of the image.
-    return np.sort(np.random.default_rng(0).choice(n, MAX_SAMPLED_PIXELS, replace=False, shuffle=False))
+    return np.sort(np.random.default_rng(0).choice(n, n_drawn, replace=False, shuffle=False))
 
 
 def make_smoothed_cells(
@@ -102,7 +106,7 @@ def make_smoothed_cells(
 
 
 def find_clusters(
-    cells: Cells, space: FeatureSpace, k: int, *, shrinkage: float, covariance_type: str
+    cells: Cells, space: FeatureSpace, k: int, *, shrinkage: float, covariance_type: str, noise: Floats | None = None
 ) -> NDArray[np.intp]:
     """Find the clusters of many cells by a mixture that is fitted to a sample of them.
 
@@ -118,14 +122,22 @@ def find_clusters(
         Of the covariances, in mean component weights.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Of the components.
+    noise : ndarray of shape (d,), float64, optional
+        Variances of the noise of the features, which become their units; by default those of the feature space. Bands
+        that hold nothing but noise would divide clusters as those that differ do, if their deviations were the units.
 
     Returns
     -------
     ndarray of shape (n,), int
         The cluster 0..k-1 of each cell. Some clusters may be empty.
     """
-    few = coarsen_to_few(cells[draw_pixels(len(cells))], k)
-    levels = Levels.from_cells(few, k, space.compute_start_metric(few))
+    if noise is None:
+        few = coarsen_to_few(cells[draw_pixels(len(cells))], k)
+        levels = Levels.from_cells(few, k, space.compute_start_metric(few))
+    else:
+        # Groups of cells would be halved along the noise of all bands, and hold several classes.
+        few = cells[draw_pixels(len(cells), MAX_SAMPLED_CELLS)]
+        levels = Levels(few, few, k, np.diag(1 / np.sqrt(noise)))
     (model,) = fit_shrunk_mixtures(levels, (shrinkage,), covariance_type=covariance_type, init="mixed")
     return model.predict(cells)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from segment import Image
 from segment.features.color_space import FeatureSpace
+from segment.mixture.cells import make_point_cells
 from segment.segmenter.field.mean_field import compute_posteriors
 from segment.segmenter.field.random_field import RandomField
 from segment.segmenter.field.smoothed_start import (
@@ -33,6 +34,20 @@ def test_clusters_of_a_smoothed_copy_are_the_classes_that_noise_hides(rng: np.ra
     means = np.array([values[labels == number].mean() for number in range(4)])
     rank = means.argsort().argsort()
     assert np.mean(rank[labels][:, inside] == truth[:, inside]) > 0.95
+
+
+def test_bands_of_noise_alone_do_not_divide_clusters(rng: np.random.Generator) -> None:
+    truth = rng.integers(0, 4, 6000)
+    deviations = np.array([1.2, 3, 3, 3, 3, 3])
+    bands = deviations * rng.standard_normal((6000, 6))
+    bands[:, 0] += 30 * truth
+    space = FeatureSpace("rgb", n_channels=6, black=0, white=255)
+    how = {"shrinkage": 0.1, "covariance_type": "full"}
+    found = [find_clusters(make_point_cells(bands), space, 4, noise=noise, **how) for noise in (None, deviations**2)]
+    counts = [np.histogram2d(labels, truth, 4)[0] for labels in found]
+    right = [each.max(axis=1).sum() / 6000 for each in counts]
+    assert right[0] < 0.9
+    assert right[1] > 0.99
 
 
 def test_a_filter_takes_the_mean_of_valid_pixels_only(rng: np.random.Generator) -> None:
