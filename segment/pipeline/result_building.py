@@ -32,6 +32,7 @@ from segment.pipeline.result_warnings import (
 )
 from segment.pipeline.uneven_light import warn_of_uneven_light
 from segment.postprocessor.postprocessor import CleanedLabels
+from segment.preprocessor.logarithms import warn_of_low_values
 from segment.preprocessor.preprocessor import clip_floats, enlarge
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_fitting import FittedClasses
@@ -130,6 +131,7 @@ def build_result(
     warnings = _warn_of_classes(rows, raw, rejected, spatial, found, config)
     warnings += _warn_of_cleanup(raw, clean, moves, rows if labels is clean else (), config)
     warnings += _warn_of_limits(clean, raw, spatial, found.classes.unmerged, config)
+    warnings += warn_of_low_values(image) if config.log_scale else ()
     return Segmentation(
         image=image,
         label_image=labels,

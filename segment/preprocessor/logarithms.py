@@ -10,11 +10,13 @@ import numpy as np
 from segment.core.errors import SettingsError, format_percent
 from segment.core.image import Image
 
-__all__ = ["LOG_RANGE", "refuse_logarithms", "to_log_scale"]
+__all__ = ["LOG_RANGE", "refuse_logarithms", "to_log_scale", "warn_of_low_values"]
 
 LOG_RANGE = 2.0**16
 """White over the least value of a logarithmic scale, for all images alike, so that a model of some explains others."""
 LOG_ROWS = 64  # handled at once
+# Pixels that are looked at for low values, and their share that is worth a word.
+MEASURED_PIXELS, MIN_LOW_SHARE = 2**18, 0.05
 
 
 def to_log_scale(image: Image) -> Image:
@@ -40,10 +42,7 @@ def to_log_scale(image: Image) -> Image:
     >>> image.pixels.round().tolist(), round(image.black, 2), image.white
     ([[-20.0, -10.0, 0.0]], -48.16, 0.0)
     """
-    is_float = image.pixels.dtype.kind == "f"
-    # What is not above 0 would be far from all other values: it is kept near those of a sensor of 12 bits.
-    least_float = image.black if image.black > 0 else image.white / 2**12
-    lowest = max(least_float if is_float else 0.5, image.white / LOG_RANGE)
+    lowest = _find_lowest_value(image)
     logs = np.empty(image.pixels.shape, dtype=np.float32)
     # In double precision, which rounds alike wherever a part of an image begins; in strips, which need little memory.
     for start in range(0, image.height, LOG_ROWS):
@@ -77,3 +76,47 @@ logarithms. Leave it out.
             f"log_scale (--log-scale): of values above 0; {format_percent(n_below, used.size)} lie below, as those of "
             "logarithms. Leave it out."
         )
+
+
+def warn_of_low_values(image: Image) -> tuple[str, ...]:
+    """Say that many values above 0 are so far below white that :func:`to_log_scale` makes one of them.
+
+    Parameters
+    ----------
+    image : Image
+        Before it is on a logarithmic scale; a small copy will do.
+
+    Returns
+    -------
+    tuple of str
+        A sentence, if there is something to say.
+
+    Examples
+    --------
+    >>> decades = np.array([[1, 1e3, 1e6, 1e9]], dtype=np.float32)
+    >>> warn_of_low_values(Image.from_array(decades))[0].partition(":")[0]
+    '50 % of the values lie between 0 and 1.526e+04, 1 / 65536 of white, and count as that'
+    """
+    step = max(1, image.valid.size // MEASURED_PIXELS)
+    values = image.pixels.reshape(image.valid.size, -1)[::step][image.valid.reshape(-1)[::step]]
+    lowest = _find_lowest_value(image)
+    n_low = int(np.count_nonzero((values > 0) & (values < lowest)))
+    if n_low <= MIN_LOW_SHARE * values.size:
+        return ()
+    cure = (
+        "give logarithms, without --log-scale"
+        if image.black > 0
+        else "leave out what is not above 0 (--nodata, --mask)"
+    )
+    return (
+        f"{format_percent(n_low, values.size)} of the values lie between 0 and {lowest:.4g}, 1 / "
+        f"{image.white / lowest:.0f} of white, and count as that: to tell them apart {cure}",
+    )
+
+
+def _find_lowest_value(image: Image) -> float:
+    """Find the value that all lower ones count as on a logarithmic scale."""
+    if image.pixels.dtype.kind != "f":
+        return max(0.5, image.white / LOG_RANGE)
+    # What is not above 0 would be far from all other values: it is kept near those of a sensor of 12 bits.
+    return max(image.black if image.black > 0 else image.white / 2**12, image.white / LOG_RANGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,17 @@ def test_the_value_of_a_flat_border_is_that_of_the_file(rng: np.random.Generator
     notes = [[note for note in notes if "lies at its border" in note] for notes in (told, raster)]
     assert notes[0] == notes[1]
     assert "give --nodata 30,20,10" in notes[0][0]
+
+
+@pytest.mark.parametrize("has_zero", [False, True])
+def test_values_too_low_to_be_told_apart_are_told(areas: np.ndarray, tmp_path: Path, has_zero: bool) -> None:
+    powers = np.float32(1000.0) ** areas.astype(np.float32)
+    powers[:3, :3] = 0 if has_zero else 1
+    end = "4096 of white, .*--nodata" if has_zero else "65536 of white, .*give logarithms"
+    source = write(tmp_path / "a.tif", powers)
+    result = segment.segment_image(source, k=3, log_scale=True)
+    raster = segment.segment_raster(source, tmp_path / "labels.tif", k=3, log_scale=True)
+    for warnings in (result.warnings, raster.warnings):
+        assert sum(re.search(f"lie between 0 and .*, 1 / {end}", warning) is not None for warning in warnings) == 1
+    few = segment.segment_image(np.sqrt(np.maximum(powers, 1)), k=4, log_scale=True)
+    assert not any("lie between 0" in warning for warning in few.warnings)

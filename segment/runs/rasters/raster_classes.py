@@ -20,7 +20,7 @@ from segment.pipeline.pixel_selection import warn_of_flat_border
 from segment.pipeline.preparation import preprocess
 from segment.pipeline.proportional_noise import warn_of_proportional_noise
 from segment.pipeline.uneven_light import warn_of_uneven_light
-from segment.preprocessor.logarithms import refuse_logarithms
+from segment.preprocessor.logarithms import refuse_logarithms, warn_of_low_values
 from segment.preprocessor.preprocessor import clip_floats
 from segment.preprocessor.working_copy import is_field_fine
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
@@ -135,12 +135,13 @@ def _measure_classes(
     """Measure on the copy what clean-up and warnings need to know of the classes, and the field has not measured."""
     unmerged = fitted.classes.unmerged
     tiles = (read_preprocessed(run.raster, window, run.config) for window in run.windows)
+    low = warn_of_low_values(run.raster.read_thumbnail(MAX_COPY_SIDE)) if run.config.log_scale else ()
     return RasterClasses(
         fitted,
         space,
         label,
         choose_spatial_type(run.config).explain_empty_class(run.config),
-        _warn_of_flat_border(run, copy) + notes,
+        _warn_of_flat_border(run, copy) + low + notes,
         design_effect or measure_design_effect(unmerged, space, copy),
         warn_of_uneven_light(copy, unmerged, space, tiles) + warn_of_proportional_noise(copy, run.config),
     )
