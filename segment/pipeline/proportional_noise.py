@@ -18,7 +18,7 @@ MIN_POWER, MAX_POWER, MIN_RELATIVE_NOISE = 0.8, 1.25, 0.2
 MIN_RATIO = 2.0  # of the brightest group to the darkest
 
 
-def warn_of_proportional_noise(image: Image, config: SegmentConfig) -> tuple[str, ...]:
+def warn_of_proportional_noise(image: Image, config: SegmentConfig, *, is_fitted: bool = True) -> tuple[str, ...]:
     """Say that noise grows in proportion to the values, with its remedy.
 
     Parameters
@@ -27,6 +27,8 @@ def warn_of_proportional_noise(image: Image, config: SegmentConfig) -> tuple[str
         The preprocessed image or a copy of it.
     config : SegmentConfig
         Nothing is said of logarithms.
+    is_fitted : bool
+        Whether the classes were fitted to the image. Those of a saved model have its scale.
 
     Returns
     -------
@@ -45,9 +47,10 @@ def warn_of_proportional_noise(image: Image, config: SegmentConfig) -> tuple[str
     power, relative = measure_noise_growth(image)
     if not MIN_POWER <= power <= MAX_POWER or relative < MIN_RELATIVE_NOISE:
         return ()
+    cure = "Give --log-scale to find" if is_fitted else "Fit the model with --log-scale to find"
     return (
-        f"noise grows in proportion to the values, as in radar images: {100 * relative:.0f} % of them. Give "
-        "--log-scale to find the classes of their logarithms",
+        f"noise grows in proportion to the values, as in radar images: {100 * relative:.0f} % of them. {cure} the "
+        "classes of their logarithms",
     )
 
 

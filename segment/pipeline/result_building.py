@@ -130,7 +130,7 @@ def build_result(
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
     warnings = _warn_of_classes(rows, raw, rejected, spatial, found, config)
     warnings += _warn_of_cleanup(raw, clean, moves, rows if labels is clean else (), config)
-    warnings += _warn_of_limits(clean, raw, spatial, found.classes.unmerged, config)
+    warnings += _warn_of_limits(clean, raw, spatial, found, config)
     warnings += warn_of_low_values(image) if config.log_scale else ()
     return Segmentation(
         image=image,
@@ -219,12 +219,13 @@ def _warn_of_limits(
     clean: NDArray[np.uint8],
     raw: NDArray[np.uint8],
     spatial: SpatialModel,
-    classes: ClassMixture,
+    found: FittedClasses,
     config: SegmentConfig,
 ) -> tuple[str, ...]:
     """Say that structure is finer than regions; or of pixels that light is uneven, or many of them isolated."""
+    classes = found.classes.unmerged
     if isinstance(spatial, RegionClasses):
         return warn_of_fine_structure(spatial, classes.n_classes, config)
     uneven = warn_of_uneven_light(spatial.data.copies[0], classes, spatial.data.space, [spatial.image])
-    noise = warn_of_proportional_noise(spatial.image, config)
+    noise = warn_of_proportional_noise(spatial.image, config, is_fitted=found.fit.is_fitted)
     return uneven + noise + warn_of_isolated_pixels(clean, raw, config)

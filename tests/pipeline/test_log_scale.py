@@ -53,6 +53,12 @@ def test_noise_in_proportion_to_values_is_told_with_its_remedy(
     source = write(tmp_path / "a.tif", np.float32(speckle))
     raster = segment.segment_raster(source, tmp_path / "labels.tif", k=4)
     assert sum(warning.startswith(told) for warning in raster.warnings) == 1
+    # A saved model of values takes no logarithms, so the remedy is another one.
+    model = segment.fit_classes([np.float32(speckle)], k=4)
+    again = segment.segment_raster(source, tmp_path / "again.tif", model=model)
+    for warnings in (segment.apply_classes(model, source).warnings, again.warnings):
+        (warning,) = [warning for warning in warnings if warning.startswith(told)]
+        assert "Fit the model with --log-scale" in warning
 
 
 @pytest.mark.parametrize("spatial", ["field", "none"])

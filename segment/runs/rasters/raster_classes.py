@@ -135,6 +135,7 @@ def _measure_classes(
     """Measure on the copy what clean-up and warnings need to know of the classes, and the field has not measured."""
     unmerged = fitted.classes.unmerged
     tiles = (read_preprocessed(run.raster, window, run.config) for window in run.windows)
+    noise = warn_of_proportional_noise(copy, run.config, is_fitted=fitted.fit.is_fitted)
     low = warn_of_low_values(run.raster.read_thumbnail(MAX_COPY_SIDE)) if run.config.log_scale else ()
     return RasterClasses(
         fitted,
@@ -143,7 +144,7 @@ def _measure_classes(
         choose_spatial_type(run.config).explain_empty_class(run.config),
         _warn_of_flat_border(run, copy) + low + notes,
         design_effect or measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, unmerged, space, tiles) + warn_of_proportional_noise(copy, run.config),
+        warn_of_uneven_light(copy, unmerged, space, tiles) + noise,
     )
 
 
