@@ -117,6 +117,8 @@ def _fit_with_restarts(em: FieldEM, classes: ClassMixture, prior: Prior) -> Mixt
         return best
     best_likelihood = em.compute_likelihood(classes.groups, best)
     for smoothing in STARTS:
+        if best.weights.min() * best.n_components > smoothing.max_smallest:
+            continue
         model = em.fit(*em.make_smoothed_start(classes, prior, smoothing))
         likelihood = em.compute_likelihood(classes.groups, model)
         if likelihood > best_likelihood + smoothing.min_gain * em.n_pixels:

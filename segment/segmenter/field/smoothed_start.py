@@ -217,21 +217,25 @@ class Smoothing(NamedTuple):
         Called as ``smooth(planes, valid)``, as :func:`smooth_planes`.
     max_shrinkage : float
         Of the covariances of the clusters, in mean component weights.
+    max_smallest : float
+        Weight of the smallest component of the best fit so far, in mean component weights, up to which it is tried.
     min_gain : float, nats a pixel
         Of the mean-field likelihood, from which the fit is taken.
     """
 
     smooth: Callable[[Planes, Mask], Planes]
     max_shrinkage: float
+    max_smallest: float
     min_gain: float
 
 
 STARTS = (
-    Smoothing(partial(smooth_planes, sigma=1.0), math.inf, 0.0),
-    Smoothing(partial(smooth_planes, sigma=2.0), math.inf, 0.0),
+    Smoothing(partial(smooth_planes, sigma=1.0), math.inf, math.inf, 0.0),
+    Smoothing(partial(smooth_planes, sigma=2.0), math.inf, math.inf, 0.0),
+    # Where all others have lost a class: it found nothing better in the 164 of 184 noisy images where they had not.
     # Clusters may differ in their scatter as much as the noise of their classes does. Where that is nothing new, the
     # likelihood gains less than this: .007 to .035 on labeled images with noise, .08 and more where it finds classes.
-    Smoothing(filter_by_median, 0.1, 0.05),
+    Smoothing(filter_by_median, 0.1, 0.1, 0.05),
 )
 """Starts from smoothed copies, in the order in which they are tried."""
 
