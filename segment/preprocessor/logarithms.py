@@ -14,13 +14,13 @@ __all__ = ["LOG_RANGE", "refuse_logarithms", "to_log_scale", "warn_of_low_values
 
 LOG_RANGE = 2.0**16
 """White over the least value of a logarithmic scale, for all images alike, so that a model of some explains others."""
-LOG_ROWS = 64  # handled at once
+LOG_STEPS, LOG_ROWS = 65535, 64  # steps of the scale; rows that are handled at once
 # Pixels that are looked at for low values, and their share that is worth a word.
 MEASURED_PIXELS, MIN_LOW_SHARE = 2**18, 0.05
 
 
 def to_log_scale(image: Image) -> Image:
-    """Convert values to their logarithm, in decibels below white: equal ratios become equal differences.
+    """Convert values to their logarithm: equal ratios become equal differences.
 
     Noise in proportion to the values, as the speckle of radar, is as strong in bright areas as in dark ones then, and
     values over several powers of ten fill the scale evenly.
@@ -33,22 +33,24 @@ def to_log_scale(image: Image) -> Image:
     Returns
     -------
     Image
-        Float values ``10 log10(value / white)``, from -48.2, which is 1 / 65536 of white, to 0. Lower values count as
-        that; so do those below black, or below 1 / 4096 of white if black is not above 0, and integers below a half.
+        Of 16 bits: 0, its black, is 1 / 65536 of white, 4096 steps are a factor of 2, and 65535 is white. Lower values
+        count as 0. Floats below black, or below 1 / 4096 of white if black is not above 0, count as that, and integers
+        below a half as a half.
 
     Examples
     --------
     >>> image = to_log_scale(Image.from_array(np.array([[1, 10, 100]], dtype=np.float32)))
-    >>> image.pixels.round().tolist(), round(image.black, 2), image.white
-    ([[-20.0, -10.0, 0.0]], -48.16, 0.0)
+    >>> image.pixels.tolist(), image.black, image.white
+    ([[38322, 51929, 65535]], 0.0, 65535.0)
     """
     lowest = _find_lowest_value(image)
-    logs = np.empty(image.pixels.shape, dtype=np.float32)
-    # In double precision, which rounds alike wherever a part of an image begins; in strips, which need little memory.
+    logs = np.empty(image.pixels.shape, dtype=np.uint16)
+    # In strips, which need little memory; values above white may be those of another image than its model is of.
     for start in range(0, image.height, LOG_ROWS):
         rows = slice(start, start + LOG_ROWS)
-        logs[rows] = 10 * np.log10(np.maximum(image.pixels[rows], lowest, dtype=np.float64) / image.white)
-    return replace(image, pixels=logs, black=-10 * math.log10(LOG_RANGE), white=0.0)
+        shares = np.clip(image.pixels[rows], lowest, image.white, dtype=np.float64) / image.white
+        logs[rows] = np.rint(LOG_STEPS * (1 + np.log(shares) / math.log(LOG_RANGE)))
+    return replace(image, pixels=logs, black=0.0, white=float(LOG_STEPS))
 
 
 def refuse_logarithms(image: Image) -> None:
