@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from color_profiles import SRGB
 from PIL import Image as PilImage
-from PIL.ImageCms import ImageCmsProfile, createProfile
 
 from segment.core.errors import ImageError
 from segment.loader.mask_files import LabelFile, PageOfImage, read_interest, read_mask
@@ -77,7 +77,7 @@ def test_the_small_values_of_compression_with_loss_do_not_count(tmp_path: Path, 
     assert file.notes == ()
 
 
-@pytest.mark.parametrize("profile", [b"", ImageCmsProfile(createProfile("sRGB")).tobytes()])
+@pytest.mark.parametrize("profile", [b"", SRGB], ids=["no profile", "sRGB"])
 def test_small_values_without_loss_count(tmp_path: Path, profile: bytes) -> None:
     mask = draw_disk()
     mask[0, 0] = 1
