@@ -62,7 +62,7 @@ def warn_of_isolated_pixels(
     is_hot = (n_isolated >= MIN_NUMBER) & (n_isolated > MIN_CLASS_SHARE * n_raw) & (n_pixels > 0)
     return tuple(
         f"class {label} is made of single pixels, {format_percent(n_raw[label], n)} of all, as hot or dead pixels of a "
-        f"camera are. {cure} to remove them, and the class is free for what the image shows"
+        f"camera are. {cure} to remove them: then a fit has the class for what the image shows"
         for label in np.flatnonzero(is_hot)
     )
 

@@ -52,11 +52,11 @@ def test_a_band_that_is_rounded_away_is_told(spatial: str, rng: np.random.Genera
     bands = np.dstack(
         [rng.normal(290, 1, LEFT.shape * 2), np.where(LEFT, 1e-5, 4e-5) + rng.normal(0, 1e-6, LEFT.shape * 2)]
     )
-    told = "band 2 varies by"
+    told = "values differ in band 2 by 0.0"
     warnings = segment.segment_image(bands, k=2, spatial=spatial).warnings
-    assert sum(warning.startswith(told) for warning in warnings) == 1
+    assert sum(told in warning for warning in warnings) == 1
     cured = segment.segment_image(bands * [1, 1e5], k=2, spatial=spatial)
-    assert not any(warning.startswith(told) for warning in cured.warnings)
+    assert not any(told in warning for warning in cured.warnings)
     assert np.mean((cured.label_image == 1) == LEFT) in (0, 1)
 
 

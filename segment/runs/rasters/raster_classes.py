@@ -198,11 +198,11 @@ def _count_colors(run: RasterRun) -> ColorSum:
     """Collect the colors of all pixels."""
     raster, config = run.raster, run.config
     n_channels = 1 if config.greyscale else raster.n_channels
-    # ColorIndex quantizes floats to 16 bits between black and white.
-    is_float = raster.kind == "float32" or config.log_scale
-    black, white = (0.0, 65535.0) if is_float else (raster.black, raster.white)
+    # ColorIndex quantizes floats to 16 bits between black and white, and logarithms have these.
+    is_full_range = raster.kind == "float32" or config.log_scale
+    black, white = (0.0, 65535.0) if is_full_range else (raster.black, raster.white)
     space = FeatureSpace(config.features, n_channels, black, white)
-    colors = ColorSum(space, "uint8" if raster.kind == "uint8" and not is_float else "uint16")
+    colors = ColorSum(space, "uint8" if raster.kind == "uint8" and not is_full_range else "uint16")
     collect = partial(collect_tile_colors, raster, config=config, space=space)
     # Threads return one part for each tile, a cluster the sum of all.
     for part in run.sum_tiles(collect, add_tile_colors, RasterStage.COUNT_COLORS):
