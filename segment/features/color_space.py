@@ -64,7 +64,7 @@ class FeatureSpace:
     Raises
     ------
     SettingsError
-        If the name is unknown or does not fit the number of channels, or there are more than 64 of these.
+        If the name does not fit the number of channels, or there are more than 64 of these.
 
     Examples
     --------
@@ -84,8 +84,6 @@ class FeatureSpace:
     white: float
 
     def __post_init__(self) -> None:
-        if self.name not in FEATURES:
-            raise SettingsError(f"features: one of {', '.join(FEATURES)}; got {self.name!r}.")
         if self.n_channels > MAX_BANDS:
             raise SettingsError(
                 f"bands (--bands): at most {MAX_BANDS} at once, as time and memory grow with their square; got "

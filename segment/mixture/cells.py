@@ -215,11 +215,6 @@ def sum_cells(parts: Iterable[Cells]) -> Cells:
     -------
     Cells
         In sorted order of their means, whatever the order of the sources.
-
-    Raises
-    ------
-    SettingsError
-        If there is no source.
     """
     held: list[Cells] = []
     for part in parts:
@@ -229,8 +224,6 @@ def sum_cells(parts: Iterable[Cells]) -> Cells:
         # Cells of equal means have no scatter between them: the joint scatter is the weighted mean of theirs.
         weighted = cells.weights[order, None] * cells.scatters[order]
         held = [Cells(weights, cells.means[order[starts]], np.add.reduceat(weighted, starts) / weights[:, None])]
-    if not held:
-        raise SettingsError("parts: the cells of at least one source; got none.")
     return held[0]
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import SettingsError, pluralize
+from segment.core.errors import pluralize
 from segment.mixture.candidates import coarsen_to_few, fit_nested_mixtures
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import (
@@ -23,11 +24,10 @@ from segment.mixture.component_merging import (
 from segment.mixture.criteria import compute_aic, compute_bic, compute_icl
 from segment.mixture.model import MixtureModel
 
-__all__ = ["CRITERIA", "Candidate", "Selection", "choose_n_components", "compute_residuals"]
+__all__ = ["Candidate", "Criterion", "Selection", "choose_n_components", "compute_residuals"]
 
 Floats = NDArray[np.float64]
-
-CRITERIA = ("bic", "aic", "icl", "entropy", "variational")
+Criterion = Literal["bic", "aic", "icl", "entropy", "variational"]
 
 # At least this many independent observations are assumed: with fewer than e^2 = 7.4 a parameter would cost less in BIC
 # than in AIC, and with one observation nothing.
@@ -77,7 +77,7 @@ class Selection:
     runner_up : int
         The second best number of classes; the chosen one if there was no other.
     criterion : str
-        One of CRITERIA; empty if the number was given.
+        As :func:`choose_n_components` takes it; empty if the number was given.
     n_effective : float
         Number of independent observations that the criterion used.
     candidates : tuple of Candidate
@@ -155,7 +155,7 @@ def choose_n_components(
     k_range: tuple[int, int] = (1, 12),
     *,
     fitted_range: tuple[int, int] | None = None,
-    criterion: str = "bic",
+    criterion: Criterion = "bic",
     components_per_class: int = 1,
     n_effective: float | Callable[[MixtureModel], float] | None = None,
     n_against_one: float = 0.0,
@@ -199,11 +199,6 @@ def choose_n_components(
     Selection
         The chosen number and all candidates.
 
-    Raises
-    ------
-    SettingsError
-        If a setting is out of its range, or there are no cells.
-
     Examples
     --------
     >>> from segment.mixture.cells import make_point_cells
@@ -211,7 +206,6 @@ def choose_n_components(
     >>> choose_n_components(make_point_cells(X), (1, 4)).chosen
     2
     """
-    _check(cells, k_range, criterion, components_per_class, covariance_type)
     low, high = k_range
     # Only numbers for which there are enough cells; the largest possible one if the range begins above it.
     numbers = [k for k in range(low, high + 1) if k * components_per_class <= len(cells)] or [
@@ -248,27 +242,6 @@ def choose_n_components(
         return _select_best(rows, criterion, n, min_classes)
     best = _find_best(rows, min_classes)
     return _select_merged(coarse, models[best], rows[best], numbers[0], n)
-
-
-def _check(
-    cells: Cells, k_range: tuple[int, int], criterion: str, components_per_class: int, covariance_type: str
-) -> None:
-    """Raise SettingsError for a setting that is out of its range."""
-    low, high = k_range
-    if not 1 <= low <= high:
-        raise SettingsError(f"k_range: minimum and maximum number, 1 <= minimum <= maximum; got {k_range}.")
-    if criterion not in CRITERIA:
-        raise SettingsError(f"criterion: one of {', '.join(CRITERIA)}; got {criterion!r}.")
-    single = criterion in ("entropy", "variational")
-    if components_per_class < 1 or (single and components_per_class > 1):
-        raise SettingsError(
-            "components_per_class: at least 1, and 1 for the criteria entropy and variational; "
-            f"got {components_per_class}."
-        )
-    if criterion == "variational" and covariance_type != "full":
-        raise SettingsError(f"covariance_type: full for the criterion variational; got {covariance_type}.")
-    if len(cells) == 0:
-        raise SettingsError("cells: at least one; got none.")
 
 
 def _estimate_n_effective(n_effective: Callable[[MixtureModel], float], models: list[MixtureModel]) -> float:

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import SettingsError
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 from segment.postprocessor.color_evidence import ColorEvidence, Parts, clean_parts, split_into_parts
@@ -83,11 +82,6 @@ def postprocess(
         Of the k classes, which are all labels. Small regions and thin parts that it speaks against go to a class beside
         them first.
 
-    Raises
-    ------
-    SettingsError
-        If the label image is not two-dimensional, has no labels or negative ones, or a size is negative or not finite.
-
     Notes
     -----
     A hole is a 4-connected area of other labels (one or several) whose 4-neighbors all have one and the same label, and
@@ -109,7 +103,6 @@ def postprocess(
     >>> cleaned.label_image[2].tolist()
     [1, 1, 1, 1, 2, 2, 2, 2]
     """
-    _check_input(label_image, radius=radius, min_region=min_region, max_hole=max_hole)
     height, width = label_image.shape
     min_area, max_area = (round(share * height * width) for share in (min_region, max_hole))
     # Ties go to the lower label, so labels are renumbered in the order of precedence, and back at the end.
@@ -194,12 +187,6 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
     -------
     ndarray of shape (H, W), of the same dtype
 
-    Raises
-    ------
-    SettingsError
-        If the label image is not two-dimensional, has no labels or negative ones, or the radius is negative or not
-        finite.
-
     Notes
     -----
     A class that is nowhere wide enough for the disc disappears from the image, however many thin pixels it has:
@@ -211,7 +198,6 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
     ----------
     Serra, Image Analysis and Mathematical Morphology, 1982.
     """
-    _check_input(label_image, radius=radius)
     if radius < 1 or label_image.size == 0:
         return label_image.copy()
     height, width = label_image.shape
@@ -268,17 +254,3 @@ def _renumber(labels: Labels, table: Ids) -> Labels:
     if labels.dtype == np.uint8:
         return np.asarray(load_cv2().LUT(labels, np.append(table, np.zeros(256 - table.size)).astype(np.uint8)))
     return table.astype(labels.dtype)[labels]
-
-
-def _check_input(label_image: Labels, **sizes: float) -> None:
-    """Refuse arrays that are no label images, and sizes that are not finite or negative."""
-    if label_image.ndim != 2 or not np.issubdtype(label_image.dtype, np.integer):
-        got = f"{label_image.dtype} with shape {label_image.shape}"
-        raise SettingsError(f"label image: must be integers (H, W); got {got}. Pass one label per pixel.")
-    if label_image.size and label_image.min() < 0:
-        raise SettingsError(f"label image: labels start at 0; got {label_image.min()}. Use 0 for background.")
-    if label_image.size and label_image.max() >= 2**31:
-        raise SettingsError(f"label image: labels end at 2**31 - 1; got {label_image.max()}. Renumber them.")
-    for name, value in sizes.items():
-        if not 0 <= value < math.inf:
-            raise SettingsError(f"{name}: must be a finite number of at least 0; got {value}. Use 0 to switch it off.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from segment.core.opencv import filter_bilaterally, load_cv2, resize_to_nearest
 from segment.core.threads import IMPORT_LOCK
 
 __all__ = [
-    "DENOISERS",
     "LUMA",
     "clip_floats",
     "compute_shrunk_shape",
@@ -31,7 +30,6 @@ __all__ = [
     "to_grayscale",
 ]
 
-DENOISERS = ("none", "gaussian", "median", "bilateral")
 
 LUMA = np.array([0.2125, 0.7154, 0.0721])
 """Weights of red, green and blue in luma (ITU-R BT.709), as in scikit-image's rgb2gray."""
@@ -85,19 +83,12 @@ def shrink(image: Image, *, max_size: int) -> Image:
     Image
         A pixel is valid where at least half of its area was.
 
-    Raises
-    ------
-    SettingsError
-        If `max_size` is negative.
-
     Examples
     --------
     >>> image = Image.from_array(np.array([[0, 0, 90, 90], [10, 10, 100, 100]], dtype=np.uint8))
     >>> shrink(image, max_size=2).pixels
     array([[ 5, 95]], dtype=uint8)
     """
-    if max_size < 0:
-        raise SettingsError(f"max_size: zero or more pixels; got {max_size}.")
     if max_size == 0 or max(image.height, image.width) <= max_size:
         return image
     shape = compute_shrunk_shape(image.height, image.width, max_size)
@@ -198,7 +189,7 @@ def to_grayscale(image: Image) -> Image:
     return _replace_pixels(image, gray.reshape(image.pixels.shape[:2]), image.valid)
 
 
-def denoise(image: Image, *, method: str, radius: float) -> Image:
+def denoise(image: Image, *, method: Literal["none", "gaussian", "median", "bilateral"], radius: float) -> Image:
     """Reduce noise with a filter.
 
     Parameters
@@ -217,16 +208,7 @@ def denoise(image: Image, *, method: str, radius: float) -> Image:
     -------
     Image
         In the same type and scale. The image itself if there is nothing to filter.
-
-    Raises
-    ------
-    SettingsError
-        If the method is unknown, or the radius is negative or not finite.
     """
-    if method not in DENOISERS:
-        raise SettingsError(f"denoise: one of {', '.join(DENOISERS)}; got {method!r}.")
-    if not (math.isfinite(radius) and radius >= 0):
-        raise SettingsError(f"denoise_radius: zero or above, a share of the diagonal; got {radius}.")
     if method == "none" or radius == 0:
         return image
     length = max(_MIN_RADIUS, radius * math.hypot(image.height, image.width))

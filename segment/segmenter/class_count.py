@@ -36,7 +36,7 @@ from segment.mixture.cells import Cells, concatenate
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
 from segment.mixture.packed_matrices import pack
-from segment.mixture.selection import Selection, choose_n_components, compute_residuals
+from segment.mixture.selection import Criterion, Selection, choose_n_components, compute_residuals
 from segment.preprocessor.preprocessor import shrink, to_grayscale
 from segment.segmenter.field.noise_level import SMOOTHED_WIDTHS, smooth_noise
 from segment.segmenter.fit_data import FitData
@@ -75,7 +75,7 @@ def choose_classes(
     data: FitData,
     k_range: tuple[int, int],
     *,
-    criterion: str = "bic",
+    criterion: Criterion = "bic",
     components_per_class: int = 1,
     covariance_type: str = "full",
 ) -> Selection:
@@ -135,7 +135,7 @@ def _choose_on_copies(
     k_range: tuple[int, int],
     copies: Sequence[Image],
     *,
-    criterion: str,
+    criterion: Criterion,
     components_per_class: int,
     covariance_type: str,
 ) -> Selection:

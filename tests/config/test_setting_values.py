@@ -9,7 +9,6 @@ import pytest
 
 from segment.config.config import GROUPS, SegmentConfig, list_settings
 from segment.config.setting import Setting
-from segment.preprocessor.preprocessor import DENOISERS
 
 SETTINGS = {setting.name: setting for setting in list_settings()}
 
@@ -36,7 +35,3 @@ def test_settings_are_the_fields_in_order_of_groups() -> None:
     places = [GROUPS.index(setting.group) for setting in list_settings()]
     assert places == sorted(places)
     assert set(places) == set(range(len(GROUPS)))
-
-
-def test_preprocessor_has_the_noise_filters_of_the_settings() -> None:
-    assert SETTINGS["denoise"].choices == DENOISERS

@@ -94,11 +94,6 @@ def test_lightness_increases_from_black_to_white(name: str) -> None:
     assert (np.diff(space.compute_lightness(space.make_cells(grays).means)) > 0).all()
 
 
-def test_unknown_features_raise() -> None:
-    with pytest.raises(SettingsError, match="features"):
-        FeatureSpace("cmyk", 3, 0.0, 255.0)
-
-
 def test_given_colors_are_scaled_to_the_range_of_the_image() -> None:
     sky = np.array([[0x87, 0xCE, 0xEB]], dtype=np.uint8)
     np.testing.assert_allclose(FeatureSpace("rgb", 3, 0, 65535).convert_rgb(sky), sky, atol=0.01)

@@ -105,8 +105,3 @@ def test_cells_with_missing_values_and_coarse_cells_are_summed() -> None:
     line = make_point_cells(np.arange(100.0)[:, None])
     united = sum_cells([coarsen(line[:50], 4), coarsen(line[50:], 4)])
     np.testing.assert_allclose(united.compute_second_moment(), line.compute_second_moment())
-
-
-def test_summing_no_source_raises() -> None:
-    with pytest.raises(SettingsError, match="at least one"):
-        sum_cells([])

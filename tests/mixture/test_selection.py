@@ -11,16 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.linalg import solve_triangular
 
-from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.criteria import compute_bic
 from segment.mixture.model import MixtureModel
-from segment.mixture.selection import (
-    CRITERIA,
-    Selection,
-    choose_n_components,
-    compute_residuals,
-)
+from segment.mixture.selection import Selection, choose_n_components, compute_residuals
 
 CENTERS = np.array([[0.0, 0.0], [8.0, 1.0], [-3.0, 9.0], [6.0, -9.0], [-9.0, -5.0]])
 
@@ -158,32 +152,6 @@ def test_a_given_number_has_no_candidates() -> None:
     assert selection.candidates == ()
 
 
-@pytest.mark.parametrize(
-    ("values", "rule"),
-    [
-        ({"k_range": (0, 3)}, r"^k_range: "),
-        ({"k_range": (4, 3)}, r"^k_range: "),
-        ({"criterion": "best"}, r"^criterion: one of bic, aic, icl, entropy, variational; got 'best'"),
-        ({"components_per_class": 0}, r"^components_per_class: "),
-        ({"components_per_class": 2, "criterion": "entropy"}, r"^components_per_class: "),
-    ],
-)
-def test_settings_out_of_range_raise(values: dict[str, object], rule: str) -> None:
-    with pytest.raises(SettingsError, match=rule):
-        choose_n_components(make_point_cells(draw_clouds(2)), **values)  # type: ignore[arg-type]
-
-
-def test_no_cells_raise() -> None:
-    with pytest.raises(SettingsError, match=r"^cells: "):
-        choose_n_components(Cells(np.zeros(0), np.zeros((0, 2)), np.zeros((0, 3))))
-
-
-def test_the_setting_has_the_same_criteria() -> None:
-    from segment.config.config import list_settings as known
-
-    assert next(setting for setting in known() if setting.name == "criterion").choices == CRITERIA
-
-
 @given(hnp.arrays(np.float64, (6, 2), elements=st.floats(-9, 9)))
 @settings(max_examples=20)
 def test_residuals_equal_those_of_the_most_probable_component(X: np.ndarray) -> None:
@@ -211,15 +179,3 @@ def test_the_variational_criterion_stays_in_the_range(rng: np.random.Generator) 
     cells = make_point_cells(rng.normal(size=(200, 2)))
     assert choose_n_components(cells, (3, 5), criterion="variational").chosen == 3
     assert choose_n_components(cells, (4, 4), criterion="variational", n_effective=8).chosen == 4
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"covariance_type": "diag"}, "covariance_type: full for the criterion variational"),
-        ({"components_per_class": 2}, "components_per_class: at least 1, and 1 for"),
-    ],
-)
-def test_settings_that_exclude_the_variational_criterion_raise(values: dict[str, object], words: str) -> None:
-    with pytest.raises(SettingsError, match=words):
-        choose_n_components(make_point_cells(np.eye(3)), (1, 2), criterion="variational", **values)  # type: ignore[arg-type]

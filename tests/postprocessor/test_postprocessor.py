@@ -12,7 +12,6 @@ from label_pictures import count_borders, draw_labels, draw_noisy, label_images,
 from scipy import ndimage
 from skimage import morphology
 
-from segment.core.errors import SettingsError
 from segment.postprocessor import morphology as morphology_module
 from segment.postprocessor import postprocessor
 from segment.postprocessor.postprocessor import open_and_close, postprocess
@@ -458,29 +457,3 @@ class TestPostprocess:
 
     def test_nothing_labeled_changes_nothing(self):
         assert postprocess(np.zeros((5, 6), np.uint8), radius=0.1, min_region=0.1, max_hole=0.1).changed == 0
-
-
-class TestRefusals:
-    @pytest.mark.parametrize(
-        ("image", "message"),
-        [
-            (np.ones((2, 2)), "float64"),
-            (np.ones((2, 2), bool), "bool"),
-            (np.ones((2, 2, 1), int), r"\(2, 2, 1\)"),
-            (np.array([[-1, 2]]), "got -1"),
-            (np.array([[2**40, 2]]), "got 1099511627776"),
-        ],
-    )
-    @every_operation
-    def test_an_array_that_is_no_label_image(self, operation, image, message):
-        with pytest.raises(SettingsError, match=message):
-            operation(image)
-
-    @pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
-    def test_sizes_that_are_negative_or_not_finite(self, value):
-        image = np.ones((3, 3), int)
-        with pytest.raises(SettingsError, match=f"radius: .* got {value}"):
-            open_and_close(image, radius=value)
-        for name in ("radius", "min_region", "max_hole"):
-            with pytest.raises(SettingsError, match=f"{name}: .* got {value}"):
-                postprocess(image, **{"radius": 0, "min_region": 0, "max_hole": 0, name: value})

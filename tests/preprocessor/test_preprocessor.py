@@ -13,10 +13,9 @@ from scipy import ndimage
 from skimage.color import rgb2gray
 from skimage.transform import downscale_local_mean
 
-from segment.core.errors import SettingsError
+from segment.config.config import list_settings
 from segment.core.image import Image
 from segment.preprocessor.preprocessor import (
-    DENOISERS,
     compute_shrunk_shape,
     denoise,
     enlarge,
@@ -26,6 +25,7 @@ from segment.preprocessor.preprocessor import (
 )
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, WORKING_PIXELS, compute_working_shape, make_working_copy
 
+DENOISERS = next(setting.choices for setting in list_settings() if setting.name == "denoise")
 FILTERS = DENOISERS[1:]
 SCALES = {np.uint8: 255, np.uint16: 65535, np.float32: 1}
 each_dtype = pytest.mark.parametrize("dtype", SCALES)
@@ -272,22 +272,6 @@ def test_image_without_valid_pixel_stays_so() -> None:
     for result in apply_all_operations(image):
         assert not result.valid.any()
         assert not result.pixels.any()
-
-
-@pytest.mark.parametrize(
-    ("method", "radius", "rule"),
-    [
-        ("blur", 0.1, "denoise: one of none, gaussian, median, bilateral; got 'blur'."),
-        ("median", -0.1, "denoise_radius: zero or above, a share of the diagonal; got -0.1."),
-        ("none", math.nan, "denoise_radius: .* got nan."),
-        ("gaussian", math.inf, "denoise_radius: .* got inf."),
-    ],
-)
-def test_settings_out_of_range_are_refused(method: str, radius: float, rule: str) -> None:
-    with pytest.raises(SettingsError, match=f"^{rule}$"):
-        denoise(make_noise((3, 3), np.uint8), method=method, radius=radius)
-    with pytest.raises(SettingsError, match=r"^max_size: zero or more pixels; got -1\.$"):
-        shrink(make_noise((3, 3), np.uint8), max_size=-1)
 
 
 @each_dtype

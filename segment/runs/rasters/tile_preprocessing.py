@@ -11,7 +11,7 @@ from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.pipeline.preparation import clip_to_white
 from segment.preprocessor.logarithms import to_log_scale
-from segment.preprocessor.preprocessor import DENOISERS, clip_floats, denoise, to_grayscale
+from segment.preprocessor.preprocessor import clip_floats, denoise, to_grayscale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 
@@ -68,6 +68,6 @@ def compute_filter_halo(raster: Raster, config: SegmentConfig) -> int:
     int
         In pixels; 0 without a filter.
     """
-    if config.denoise == DENOISERS[0]:
+    if config.denoise == "none":
         return 0
     return math.ceil(MAX_SIGMAS * config.denoise_radius * math.hypot(raster.height, raster.width)) + 2

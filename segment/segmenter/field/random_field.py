@@ -14,7 +14,6 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import SettingsError
 from segment.core.opencv import load_cv2
 
 __all__ = ["Margins", "RandomField", "compute_pixel_weights", "split_rows"]
@@ -44,15 +43,6 @@ class RandomField:
     pixel_weights: Planes
     smoothness: float
     reach: int
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.smoothness) and self.smoothness >= 0):
-            raise SettingsError(f"smoothness: zero or above; got {self.smoothness}. Use 0 to switch it off.")
-        if self.reach < 1:
-            raise SettingsError(f"reach: at least 1 pixel; got {self.reach}.")
-        weights = self.pixel_weights
-        if weights.ndim != 2 or not (weights.min(initial=0) >= 0 and weights.max(initial=0) <= 1):
-            raise SettingsError("pixel_weights: (H, W) numbers from 0 to 1; got others. Divide by the largest.")
 
     @cached_property
     def taps(self) -> Planes:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from segment.core.errors import SettingsError
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights
 
 
@@ -30,11 +28,3 @@ def test_edges_lower_the_weights() -> None:
     valid = np.ones((2, 2), bool)
     edges = np.array([[0, 1], [3, 0]], np.float32)
     np.testing.assert_allclose(compute_pixel_weights(valid, edges), [[1, 0.5], [0.25, 1]])
-
-
-@pytest.mark.parametrize(
-    ("weights", "smoothness", "reach"), [(np.ones((2, 2)), -1, 1), (np.ones((2, 2)), 1, 0), (np.full((2, 2), 2), 1, 1)]
-)
-def test_values_out_of_range_are_refused(weights: NDArray[np.float64], smoothness: float, reach: int) -> None:
-    with pytest.raises(SettingsError):
-        RandomField(weights.astype(np.float32), smoothness, reach)
