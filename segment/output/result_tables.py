@@ -14,8 +14,8 @@ from segment.pipeline.expected_shares import compute_expected_shares
 
 if TYPE_CHECKING:
     from segment.core.image import Image
-    from segment.pipeline.relabeling import RelabeledImage
     from segment.pipeline.result import Segmentation
+    from segment.pipeline.result_views import ResultViews
 
 __all__ = [
     "add_expected_shares",
@@ -65,14 +65,12 @@ def add_expected_shares(table: Table, shares: NDArray[np.floating], deviations: 
     return dict(items[:at]) | expected | dict(items[at:])
 
 
-def measure_label_image(
-    result: Segmentation | RelabeledImage, maps: Mapping[str, NDArray[np.floating]]
-) -> tuple[Table, Table]:
+def measure_label_image(result: ResultViews, maps: Mapping[str, NDArray[np.floating]]) -> tuple[Table, Table]:
     """Measure the classes and the connected regions of a label image.
 
     Parameters
     ----------
-    result : Segmentation or RelabeledImage
+    result : ResultViews
         Labels, the image, and the names of the classes.
     maps : mapping of name to ndarray of shape (H, W), float
         Maps of which the mean of each class and region is wanted.
@@ -117,14 +115,14 @@ def require_regions(table: Table, label_image: NDArray[np.integer], image: Image
     return table
 
 
-def set_shares(table: Table, result: Segmentation | RelabeledImage) -> Table:
+def set_shares(table: Table, result: ResultViews) -> Table:
     """Set the shares of the rows of a table, and add those within groups.
 
     Parameters
     ----------
     table : dict of column name to ndarray
         With ``label``, ``pixels`` and ``share``, and ``roi`` where there are regions of interest.
-    result : Segmentation or RelabeledImage
+    result : ResultViews
         What was measured.
 
     Returns

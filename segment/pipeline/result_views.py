@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.pipeline.class_table import ClassRow
@@ -219,6 +220,13 @@ class ResultViews(LabelViews):
 
     warnings: tuple[str, ...]
     classes: tuple[ClassRow, ...]
+    config: SegmentConfig
+    absent: tuple[int, ...] = ()
+
+    @property
+    def old_numbers(self) -> tuple[str, ...]:
+        """The numbers that each class has without the setting `merge`, such as ``2+3``; empty without merges."""
+        return ()
 
     @property
     def k(self) -> int:
@@ -305,8 +313,7 @@ class ResultViews(LabelViews):
         """
         if table not in ("classes", "regions"):
             raise SettingsError(f"table: classes or regions; got {table!r}.")
-        columns = self.class_table() if table == "classes" else self.region_table()
-        return load_output("tables").to_dataframe(columns)
+        return load_output("tables").to_dataframe(self.class_table() if table == "classes" else self.region_table())
 
     def _repr_html_(self) -> str:
         """Show itself in a notebook: a small panel above a short table of the classes."""

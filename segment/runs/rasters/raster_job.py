@@ -129,6 +129,7 @@ def segment_raster_job(
         changed=result.changed,
         warnings=result.warnings,
         interest=result.interest,
+        old_numbers=result.old_numbers,
         choice=result.choice,
     )
 

@@ -15,9 +15,8 @@ from segment.config.products import plan_files
 from segment.core.atomic_files import write_files
 from segment.core.errors import SettingsError, printable_path
 from segment.core.image import Image
-from segment.output.measurements import measure_classes, measure_regions
 from segment.output.products import encode_product
-from segment.output.result_tables import add_expected_shares
+from segment.output.result_tables import add_expected_shares, measure_label_image
 from segment.pipeline.result_views import ResultViews
 from segment.runs.rasters.gdal_files import configure_rasterio, open_file
 from segment.runs.rasters.raster_opening import Paths, open_raster
@@ -45,7 +44,7 @@ class RasterView(ResultViews):
     label_image : ndarray of shape (H, W), uint8
         Of the same size.
     config : SegmentConfig
-        Its `drop_class` and `geojson_crs` count.
+        Its `background`, `group`, `drop_class` and `geojson_crs` count.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class RasterView(ResultViews):
     ) -> None:
         self.image, self.label_image, self.config = image, label_image, config
         self.classes, self.class_model = result.classes, result.class_model
-        self._names, self._colors = result.names, result.colors
+        self._names, self._colors, self._old_numbers = result.names, result.colors, result.old_numbers
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,10 +69,14 @@ class RasterView(ResultViews):
         """Number of classes."""
         return len(self._names)
 
+    @property
+    def old_numbers(self) -> tuple[str, ...]:
+        """The numbers that each class has without merges; empty without merges."""
+        return self._old_numbers
+
     @cached_property
     def _tables(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-        arguments = (self.label_image, self.image, self._names)
-        classes, regions = measure_classes(*arguments, maps={}), measure_regions(*arguments, maps={})
+        classes, regions = measure_label_image(self, {})
         if self.image.interest is not None:
             return classes, regions
         expected = np.array([(row.expected_share, row.expected_share_sd) for row in self.classes]).reshape(-1, 2)

@@ -75,6 +75,8 @@ class RasterSegmentation(EqualByValue):
         What is not as one would expect, a sentence each.
     interest : tuple of InterestRow
         The classes in each region of interest; empty where there are none.
+    old_numbers : tuple of str
+        The numbers that each class has without the setting `merge`, such as ``2+3``; empty without merges.
     class_model : ClassModel
         The classes for other images; :func:`segment.save_class_model` writes it.
     raster : Raster
@@ -121,6 +123,7 @@ class RasterSegmentation(EqualByValue):
     class_model: ClassModel
     raster: Raster
     interest: tuple[InterestRow, ...] = ()
+    old_numbers: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         size = f"{self.path.name}, {self.width} x {self.height} pixels"
@@ -202,6 +205,7 @@ def summarize_raster(
         class_model=_describe_classes(raster, classes, rows, config),
         raster=raster,
         interest=interest,
+        old_numbers=fitted.classes.old_numbers,
     )
 
 

@@ -55,6 +55,31 @@ def test_products_are_those_of_an_image(scene: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels, result.label_image)
 
 
+@pytest.mark.parametrize("roi", ["", "grid:1x2"])
+def test_shares_in_tables_leave_out_the_background_and_have_those_in_groups(
+    scene: Path, tmp_path: Path, roi: str
+) -> None:
+    config = SegmentConfig(
+        k=3, roi=roi, background="1", group=("land=2,3",), save=("labels", "classes", "regions"), labels_format="tif"
+    )
+    run_job(Job(scene, tmp_path / "raster", "scene"), config, segment_raster_job, debug=True)
+    segment.segment_image(scene, config).save(tmp_path / "image", stem="scene")
+    for name in ("classes.csv", "regions.csv"):
+        mine, theirs = (read_rows(tmp_path / kind / f"scene_{name}") for kind in ("raster", "image"))
+        for key in ("share", "group", "group_share"):
+            assert [row[key] for row in mine] == [row[key] for row in theirs], (name, key)
+    # The upper half is the background, each half of the lower one a class.
+    shares = [row["share"] for row in read_rows(tmp_path / "raster" / "scene_classes.csv")]
+    assert shares == (["", "1.0", "0.0", "", "0.0", "1.0"] if roi else ["", "0.5", "0.5"])
+
+
+def test_numbers_that_merged_classes_had_are_told(scene: Path, tmp_path: Path) -> None:
+    config = SegmentConfig(k=3, merge=("1,2",), save=("labels", "classes"), labels_format="tif")
+    outcome = run_job(Job(scene, tmp_path, "scene"), config, segment_raster_job, debug=True)
+    assert outcome.old_numbers == ("1+2", "3")
+    assert [row["merged_from"] for row in read_rows(tmp_path / "scene_classes.csv")] == ["1+2", "3"]
+
+
 def test_rasters_too_large_for_memory_are_refused_before_any_work(
     scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
