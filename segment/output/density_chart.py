@@ -1,4 +1,4 @@
-"""Draw a one-dimensional sample as a histogram with the density that was fitted to it."""
+"""Draw the histogram of a feature with the density that was fitted to it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, make_point_cells
+from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
-from segment.output.palette import INK, pick_class_colors
+from segment.output.palette import INK
 from segment.output.pictures.fonts import choose_font
 
 if TYPE_CHECKING:
@@ -39,77 +38,60 @@ _MIN_VARIANCE = 1 / 12
 
 
 def draw_density_chart(
-    sample: ArrayLike | Cells,
+    cells: Cells,
     model: MixtureModel,
     *,
-    span: tuple[float, float] | None = None,
-    top: float | None = None,
-    label: str = "value",
-    groups: NDArray[np.intp] | None = None,
-    names: Sequence[str] = (),
-    colors: NDArray[np.uint8] | None = None,
+    label: str,
+    groups: NDArray[np.intp],
+    names: Sequence[str],
+    colors: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """Draw the histogram of a one-dimensional sample with the density of a mixture over it.
+    """Draw the histogram of a feature with the density of a mixture over it.
 
     Parameters
     ----------
-    sample : array_like of shape (n,) or (n, 1), or Cells of one feature
-        Finite values.
+    cells : Cells
+        Of one feature. They give the ends of the horizontal axis.
     model : MixtureModel
         Of one feature. Its density is drawn dark, the density of each class, times its weight, in the class's color.
-    span : (float, float), optional
-        The ends of the horizontal axis; by default those of the sample.
-    top : float, optional
-        The upper end of the vertical axis, in units of density; by default a little above the density and nearly all
-        bars. Higher bars are cut.
+        The vertical axis ends a little above the density and nearly all bars; higher bars are cut.
     label : str
         What the horizontal axis shows.
-    groups : ndarray of shape (n_components,), int, optional
-        The class 0..k-1 of each component; by default each component is a class of its own.
-    names : sequence of k str, optional
-        Names of the classes; by default their numbers.
-    colors : ndarray of shape (k, 3), uint8, optional
-        RGB of each class; by default those of :func:`segment.output.palette.pick_class_colors`.
+    groups : ndarray of shape (n_components,), int
+        The class 0..k-1 of each component.
+    names : sequence of k str
+        Names of the classes.
+    colors : ndarray of shape (k, 3), uint8
+        RGB of each class.
 
     Returns
     -------
     ndarray of shape (h, 640, 3), uint8
         RGB. The axes end at the sides of the box `BOX`.
 
-    Raises
-    ------
-    SettingsError
-        If the sample or the model has more than one feature, a value is not finite, or `span` does not ascend.
-
     Examples
     --------
+    >>> from segment.mixture.cells import make_point_cells
+    >>> cells = make_point_cells([[-1.0], [0.0], [0.5]])
     >>> model = MixtureModel(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
-    >>> draw_density_chart([-1.0, 0.0, 0.5], model).shape
+    >>> blue = np.array([[0, 114, 178]], np.uint8)
+    >>> draw_density_chart(cells, model, label="red", groups=np.zeros(1, np.intp), names=["sky"], colors=blue).shape
     (430, 640, 3)
     """
-    cells = _check_sample(sample)
-    if model.n_features != 1:
-        raise SettingsError(f"model: a mixture of one feature; got {model.n_features}. Take one feature of it.")
     heights, edges = compute_histogram(cells)
-    low, high = span if span else (float(edges[0]), float(edges[-1]))
-    if not low < high:
-        raise SettingsError(f"span: two ends in ascending order; got {span}.")
+    low, high = float(edges[0]), float(edges[-1])
     # One point for each column of the enlarged picture.
     x = np.linspace(low, high, _OVERSAMPLING * (BOX[2] - BOX[0]) + 1)
     # Density of each class times its weight: (columns, classes). They sum to the density of the mixture.
-    groups = np.arange(model.n_components) if groups is None else groups
     membership = groups[:, None] == np.arange(groups.max(initial=-1) + 1)
     parts = np.exp(model.log_joint(x[:, None])) @ membership
     # The 98 % quantile leaves out single bars far above all others.
-    if top is None:
-        top = 1.1 * max(float(parts.sum(axis=1).max()), float(np.quantile(heights, 0.98)), np.finfo(float).tiny)
+    top = 1.1 * max(float(parts.sum(axis=1).max()), float(np.quantile(heights, 0.98)), np.finfo(float).tiny)
 
     scale = _PlotScale(low, high, top)
     bars = [scale.place(edges[i : i + 2], np.array([height, 0.0])) for i, height in enumerate(heights)]
-    n_classes = parts.shape[1]
-    inks = [tuple(color) for color in (pick_class_colors(n_classes) if colors is None else colors).tolist()]
+    inks = [tuple(color) for color in colors.tolist()]
     curves = [(scale.place(x, part), color) for part, color in zip(parts.T, inks, strict=True)]
-    names = names or [str(number) for number in range(1, n_classes + 1)]
     entries = _make_legend(names, (model.weights @ membership).tolist(), inks)
     return _draw_chart(bars, scale.place(x, parts.sum(axis=1)), curves, scale, label, entries)
 
@@ -133,6 +115,7 @@ def compute_histogram(cells: Cells) -> tuple[Floats, Floats]:
 
     Examples
     --------
+    >>> from segment.mixture.cells import make_point_cells
     >>> heights, edges = compute_histogram(make_point_cells(np.array([[0.0], [1.0], [1.0], [2.0]])))
     >>> heights.tolist(), edges.tolist()
     ([0.25, 0.5, 0.25], [-0.5, 0.5, 1.5, 2.5])
@@ -240,16 +223,6 @@ class _PlotScale:
     def up(self) -> float:
         """Pixels upwards for a unit of density."""
         return (BOX[3] - BOX[1]) / self.top
-
-
-def _check_sample(sample: ArrayLike | Cells) -> Cells:
-    """Check that a sample has finite values of one feature, and make cells of it."""
-    if not isinstance(sample, Cells):
-        array = np.asarray(sample, dtype=np.float64)
-        sample = make_point_cells(array[:, None] if array.ndim == 1 else array)
-    if sample.n_features != 1 or not np.isfinite(sample.means).all():
-        raise SettingsError(f"sample: finite values of one feature; got {sample.n_features} features. Take one.")
-    return sample
 
 
 def _draw_chart(
