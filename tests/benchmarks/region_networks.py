@@ -1,7 +1,7 @@
 """The two networks that see regions, as they are trained: see ``train_region_networks.py``.
 
 Their encoders are the first blocks of EfficientNet-Lite0 (Tan & Le 2019, ICML; without squeeze-and-excitation, with
-ReLU6). The package runs them by ``border_network.py`` and ``descriptor_network.py`` in ``segment/segmenter/regions/``.
+ReLU6). The package runs them by ``segment/segmenter/regions/region_networks.py``.
 """
 
 from __future__ import annotations

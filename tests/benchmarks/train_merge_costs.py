@@ -28,12 +28,11 @@ from quality import SOURCES, read_human_segmentations
 import segment
 from segment.core.image import Image
 from segment.segmenter.regions.agglomeration import merge_regions
-from segment.segmenter.regions.border_network import BorderNetwork
 from segment.segmenter.regions.boundary_evidence import gather_evidence
-from segment.segmenter.regions.descriptor_network import DescriptorNetwork
 from segment.segmenter.regions.merge_cues import CUES, MAX_DEVIATIONS, WEIGHTS_FILE, Perceptron, compute_merge_cues
 from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency
 from segment.segmenter.regions.region_finding import find_fine_regions
+from segment.segmenter.regions.region_networks import BorderNetwork, DescriptorNetwork
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

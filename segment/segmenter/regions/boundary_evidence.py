@@ -17,9 +17,13 @@ from segment.mixture.kmeans import run_k_means
 from segment.mixture.model import MixtureModel
 from segment.mixture.packed_matrices import pack
 from segment.mixture.prior import Prior
-from segment.segmenter.regions.border_network import BorderNetwork, load_border_network
 from segment.segmenter.regions.boundary_strength import compute_boundary_strengths, resize_map
-from segment.segmenter.regions.descriptor_network import DescriptorNetwork, load_descriptor_network
+from segment.segmenter.regions.region_networks import (
+    BorderNetwork,
+    DescriptorNetwork,
+    load_border_network,
+    load_descriptor_network,
+)
 from segment.segmenter.regions.texture_maps import compute_color_maps, compute_texture_maps, scale_to_rgb, smooth_maps
 
 __all__ = ["BoundaryEvidence", "gather_evidence"]

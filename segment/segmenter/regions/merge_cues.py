@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.segmenter.regions.descriptor_network import N_DESCRIPTORS
 from segment.segmenter.regions.learned_weights import load_weights
 from segment.segmenter.regions.region_adjacency import Adjacency
+from segment.segmenter.regions.region_networks import N_DESCRIPTORS
 
 __all__ = [
     "CUES",
