@@ -184,7 +184,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
         )
 
     # Where each color is counted, the label of each is looked up in a table.
-    find_labels = colors.counts.make_lookup(label_colors) if colors.is_exact else label_colors
+    find_labels = colors.make_lookup(label_colors)
 
     def label(image: Image, *_: object) -> LabeledPixels:
         """Label each pixel by its color."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.features.color_counts import ColorCounts, sum_counts
+from segment.core.color_codes import find_runs, pack_codes, unpack_codes
 from segment.features.color_index import MAX_COLORS, ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_sample import PixelSample
@@ -21,7 +22,7 @@ from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
 
-__all__ = ["ColorSum", "TileColors", "add_tile_colors", "collect_tile_colors"]
+__all__ = ["ColorCounts", "ColorSum", "TileColors", "add_tile_colors", "collect_tile_colors", "sum_counts"]
 
 Bins = StreamingBins | PixelSample
 
@@ -44,6 +45,71 @@ class TileColors:
     bins: Bins
 
 
+class ColorCounts:
+    """How often each color occurs in a raster that is too large for memory.
+
+    A table has room for every color of so few bits: adding tiles then needs no memory, whatever their number.
+
+    Parameters
+    ----------
+    dtype : {"uint8", "uint16"}
+        Data type of the colors.
+    n_channels : int
+        Number of channels; a color has at most 24 bits.
+    """
+
+    def __init__(self, dtype: str, n_channels: int) -> None:
+        self._dtype = np.dtype(dtype)
+        self._bits = 8 * self._dtype.itemsize
+        self._n_channels = n_channels
+        self._counts = np.zeros(2 ** (self._bits * n_channels), dtype=np.int64)
+
+    def add(self, colors: NDArray[Any], counts: NDArray[np.int64]) -> None:
+        """Add the counts of some colors.
+
+        Parameters
+        ----------
+        colors : ndarray of shape (m, n_channels), unsigned integers
+            Distinct colors.
+        counts : ndarray of shape (m,), int64
+            Number of pixels of each color.
+        """
+        self._counts[pack_codes(colors, self._bits)] += counts
+
+    def list_colors(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """List the distinct colors and their counts.
+
+        Returns
+        -------
+        colors : ndarray of shape (m, n_channels), unsigned integers
+            In ascending order of their codes.
+        counts : ndarray of shape (m,), int64
+            Number of pixels of each color.
+        """
+        codes = np.flatnonzero(self._counts)
+        return unpack_codes(codes, self._bits, self._n_channels).astype(self._dtype), self._counts[codes]
+
+    def make_lookup(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """Make a lookup table of a function of the color.
+
+        Parameters
+        ----------
+        function : callable
+            Takes colors, (m, n_channels) integers, and returns an array of shape (m,).
+
+        Returns
+        -------
+        callable
+            Takes counted colors, (m, n_channels), and returns the values of the function, (m,).
+        """
+        colors, _ = self.list_colors()
+        known = function(colors)
+        values = np.zeros(len(self._counts), dtype=known.dtype)
+        values[pack_codes(colors, self._bits)] = known
+        bits = self._bits
+        return lambda asked: values.take(pack_codes(asked, bits))
+
+
 class ColorSum:
     """The colors of all tiles.
 
@@ -53,37 +119,28 @@ class ColorSum:
         How a color becomes a feature vector.
     dtype : {"uint8", "uint16"}
         Type of the values of a color.
-
-    Attributes
-    ----------
-    space : FeatureSpace
-        The same.
-    is_exact : bool
-        Whether each color is counted, because colors have few bits.
-    counts : ColorCounts
-        How often each color occurs; empty unless `is_exact`.
     """
 
     def __init__(self, space: FeatureSpace, dtype: str) -> None:
         self.space = space
-        self.is_exact = np.dtype(dtype).itemsize * 8 * space.n_channels <= MAX_COUNTED_BITS
-        # A table has room for every color of so few bits: adding tiles then needs no memory, whatever their number.
-        self.counts = ColorCounts(dtype, space.n_channels) if self.is_exact else ColorCounts("uint8", 1)
+        is_countable = np.dtype(dtype).itemsize * 8 * space.n_channels <= MAX_COUNTED_BITS
+        self._counts = ColorCounts(dtype, space.n_channels) if is_countable else None
         self._bins: PairwiseSum[Bins] = PairwiseSum(_add_bins)
 
     def add(self, part: TileColors) -> None:
         """Add the colors of the next part of the raster."""
-        for colors, counts in part.counts:
-            self.counts.add(colors, counts)
+        if self._counts is not None:
+            for colors, counts in part.counts:
+                self._counts.add(colors, counts)
         self._bins.add(part.bins)
 
     def make_cells(self) -> tuple[Cells, tuple[str, ...]]:
         """Return the cells of the raster, the same for any tiles, and a note if colors had to be merged."""
         n_features = len(self.space.feature_names)
-        if not self.is_exact:
+        if self._counts is None:
             total = self._bins.compute_total()
             return total.to_cells(self.space) if isinstance(total, PixelSample) else total.to_cells(n_features), ()
-        ((colors, counts),) = self.counts.iterate_parts()
+        colors, counts = self._counts.list_colors()
         if len(colors) <= MAX_COLORS:
             return self.space.make_cells(colors, counts), ()
         bins = _make_bins(self.space)
@@ -94,6 +151,10 @@ class ColorSum:
             bins.add(colors[rows], self.space.make_cells(colors[rows], counts[rows]))
         cells = bins.to_cells(n_features)
         return cells, (f"the raster has {len(colors)} distinct colors: they were merged in {len(cells)} bins",)
+
+    def make_lookup(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """Make a lookup table of a function of the colors; the function itself where they have too many bits."""
+        return function if self._counts is None else self._counts.make_lookup(function)
 
 
 def collect_tile_colors(raster: Raster, window: Window, config: SegmentConfig, space: FeatureSpace) -> TileColors:
@@ -147,6 +208,38 @@ def add_tile_colors(first: TileColors, second: TileColors) -> TileColors:
     # Tiles of a raster with deep colors have bins and no counts.
     counts = (*first.counts, *second.counts)
     return TileColors((sum_counts(counts),) if counts else (), _add_bins(first.bins, second.bins))
+
+
+def sum_counts(
+    parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]],
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Add up the counts of colors over parts.
+
+    Parameters
+    ----------
+    parts : iterable of (colors, counts)
+        At least one pair of arrays, of shape (m, c) and (m,), as an index of colors yields them. A color has at most 64
+        bits.
+
+    Returns
+    -------
+    colors : ndarray of shape (m, c), unsigned integers
+        Each color once, in ascending order of their codes.
+    counts : ndarray of shape (m,), int64
+        Their counts.
+
+    Examples
+    --------
+    >>> parts = [(np.array([[1], [5]], np.uint8), np.array([2, 1])), (np.array([[5]], np.uint8), np.array([4]))]
+    >>> colors, counts = sum_counts(parts)
+    >>> colors.tolist(), counts.tolist()
+    ([[1], [5]], [2, 5])
+    """
+    colors, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    codes = pack_codes(colors, 8 * colors.dtype.itemsize)
+    order = np.argsort(codes, kind="stable")
+    _, starts = find_runs(codes[order])
+    return colors[order[starts]], np.add.reduceat(counts[order], starts) if counts.size else counts
 
 
 def _add_bins(first: Bins, second: Bins) -> Bins:

@@ -18,7 +18,14 @@ from segment.mixture.streaming_bins import StreamingBins
 from segment.runs.rasters import tile_colors
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import open_raster
-from segment.runs.rasters.tile_colors import ColorSum, TileColors, add_tile_colors, collect_tile_colors
+from segment.runs.rasters.tile_colors import (
+    ColorCounts,
+    ColorSum,
+    TileColors,
+    add_tile_colors,
+    collect_tile_colors,
+    sum_counts,
+)
 from segment.runs.rasters.tiles import Window
 
 
@@ -99,3 +106,19 @@ def test_a_tile_of_noise_is_counted_too(
         found = collect_tile_colors(raster, Window(0, 0, 4, 5), SegmentConfig(), space)
     ((colors, counts),) = found.counts
     assert (len(colors), counts.max(), counts.sum()) == (19, 2, 20)
+
+
+def test_counts_of_parts_are_added_and_looked_up(rng: np.random.Generator) -> None:
+    parts = [rng.integers(0, 5, (40, 3)).astype(np.uint8) for _ in range(3)]
+    counts = ColorCounts("uint8", 3)
+    counted = [np.unique(part, axis=0, return_counts=True) for part in parts]
+    for colors, numbers in counted:
+        counts.add(colors, numbers)
+    expected, numbers = np.unique(np.concatenate(parts), axis=0, return_counts=True)
+    expected = dict(zip(map(tuple, expected.tolist()), numbers.tolist(), strict=True))
+    colors, added = counts.list_colors()
+    assert dict(zip(map(tuple, colors.tolist()), added.tolist(), strict=True)) == expected
+    colors, added = sum_counts(counted)
+    assert dict(zip(map(tuple, colors.tolist()), added.tolist(), strict=True)) == expected
+    lookup = counts.make_lookup(lambda colors: colors.sum(axis=1))
+    np.testing.assert_array_equal(lookup(parts[0]), parts[0].sum(axis=1))
