@@ -361,7 +361,7 @@ class Image(EqualByValue):
             return cls.from_array(
                 picture.array, valid=shown, white=picture.white if white is None else white, **options
             )
-        values, is_given = convert_to_array(array, channel_axis)
+        values, is_given, gaps = convert_to_array(array, channel_axis, bands)
         if alpha and (values.ndim == 2 or values.shape[2] < 2):
             raise ImageError(f"alpha: the last of at least two bands; got the shape {values.shape}. Leave it out.")
 
@@ -379,7 +379,7 @@ class Image(EqualByValue):
         values = select_bands(values, bands) if bands else values
         if valid is not None:
             is_valid = combine_masks(is_valid, check_mask(valid, is_valid.shape))
-        pixels, is_number = convert_to_stored_type(values, is_valid)
+        pixels, is_number, nans = convert_to_stored_type(values, is_valid)
         is_valid = combine_masks(is_valid, is_number)
 
         # Floats are always scaled by their values: 0..1, or from the smallest to the largest.
@@ -397,4 +397,4 @@ class Image(EqualByValue):
         if not is_valid.all():
             pixels = np.where(is_valid if pixels.ndim == 2 else is_valid[..., None], pixels, pixels.dtype.type(0))
         is_inferred = not is_known and pixels.dtype != np.uint8
-        return cls(np.ascontiguousarray(pixels), is_valid, low, high, notes + scale_notes, is_inferred)
+        return cls(np.ascontiguousarray(pixels), is_valid, low, high, notes + gaps + nans + scale_notes, is_inferred)

@@ -13,6 +13,7 @@ __all__ = [
     "MIN_HINT_SHARE",
     "NodataNote",
     "count_partial_nodata",
+    "describe_incomplete",
     "describe_partial_nodata",
     "describe_possible_nodata",
 ]
@@ -133,4 +134,30 @@ def describe_partial_nodata(value: float, n: int, n_pixels: int) -> tuple[str, .
     return (
         f"{format_percent(n, n_pixels)} of the pixels have the value for no data, {value:.10g}, in some bands only: "
         "they count with it. Leave out these bands (--bands) or pixels (--mask)",
+    )
+
+
+def describe_incomplete(n: int, n_pixels: int) -> tuple[str, ...]:
+    """Write a note that pixels do not count that are NaN, or masked, in some bands only.
+
+    Parameters
+    ----------
+    n, n_pixels : int
+        How many pixels lack a value in some bands, of how many.
+
+    Returns
+    -------
+    tuple of str
+        Empty where they are so few that they do no harm.
+
+    Examples
+    --------
+    >>> describe_incomplete(9, 20)[0]
+    '45 % of the pixels have no value in some bands only: they get no label. Leave out these bands (--bands)'
+    """
+    if n <= MIN_HINT_SHARE * n_pixels:
+        return ()
+    share = format_percent(n, n_pixels)
+    return (
+        f"{share} of the pixels have no value in some bands only: they get no label. Leave out these bands (--bands)",
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import ImageError, SettingsError, format_percent
+from segment.core.nodata_notes import describe_incomplete
 
 __all__ = [
     "check_mask",
@@ -134,8 +135,13 @@ def _is_masked_array(value: object) -> TypeGuard[np.ma.MaskedArray[Any, Any]]:
     return masked is not None and isinstance(value, masked.MaskedArray)
 
 
-def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Convert what was given to an array (H, W) or (H, W, C), and return where it is not masked (H, W)."""
+def convert_to_array(
+    array: ArrayLike, channel_axis: int | None, bands: tuple[int, ...] = ()
+) -> tuple[NDArray[Any], NDArray[np.bool_], tuple[str, ...]]:
+    """Convert what was given to an array (H, W) or (H, W, C), and return where it is not masked (H, W), with a note.
+
+    Of a masked array the masks of the bands to use count.
+    """
     if isinstance(array, (bytes, bytearray)):
         raise ImageError(f"array: numbers; got {len(array)} bytes. Give io.BytesIO(...) of what an image file holds.")
     try:
@@ -170,11 +176,22 @@ def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArra
     if not _is_masked_array(values):
         fill = _get_fill_value(array)
         is_data = everywhere if fill is None else values != fill
-        return np.asarray(values), np.asarray(is_data if is_data.ndim == 2 else is_data.any(axis=2))
+        return np.asarray(values), np.asarray(is_data if is_data.ndim == 2 else is_data.any(axis=2)), ()
     # Masked values are arbitrary: they must not count for the type and the scale.
     mask = np.ma.getmaskarray(values)
     plain = np.where(mask, values.dtype.type(0), np.ma.getdata(values))
-    return plain, np.asarray(~(mask if mask.ndim == 2 else mask.any(axis=2)))
+    return plain, *_find_complete(~(select_bands(mask, bands) if bands else mask), everywhere)
+
+
+def _find_complete(has_value: NDArray[np.bool_], valid: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Return where all bands have a value (H, W), and a note where many valid pixels have one in some bands only."""
+    if has_value.ndim == 2:
+        return has_value, ()
+    is_complete = np.asarray(has_value.all(axis=2))
+    if is_complete.all():
+        return is_complete, ()
+    n = int(np.count_nonzero(has_value.any(axis=2) & ~is_complete & valid))
+    return is_complete, describe_incomplete(n, valid.size)
 
 
 def _get_fill_value(array: object) -> float | None:
@@ -256,26 +273,25 @@ def combine_masks(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[
 
 def convert_to_stored_type(
     values: NDArray[Any], valid: NDArray[np.bool_]
-) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Return the values as uint8, uint16 or float32, and True where no value of a pixel is NaN: (H, W).
+) -> tuple[NDArray[np.generic], NDArray[np.bool_], tuple[str, ...]]:
+    """Return the values as uint8, uint16 or float32, True where no value of a pixel is NaN (H, W), and a note of that.
 
     Values that are not valid (H, W), such as -9999 of nodata, have no effect on the type, and may be any number in it.
     """
     everywhere = np.broadcast_to(np.True_, values.shape[:2])  # takes no memory
     if values.dtype == bool:
-        return values.astype(np.uint8) * np.uint8(255), everywhere
+        return values.astype(np.uint8) * np.uint8(255), everywhere, ()
     if values.dtype in (np.uint8, np.uint16):
-        return values, everywhere
+        return values, everywhere, ()
     # Wider integers often hold 8-bit or 16-bit values; kept as such, their depth can be inferred.
     if values.dtype.kind in "iu":
         used = values if valid.all() else values[valid]
         if used.size and used.min() >= 0 and used.max() <= 65535:
-            return values.astype(np.uint8 if used.max() <= 255 else np.uint16), everywhere
+            return values.astype(np.uint8 if used.max() <= 255 else np.uint16), everywhere, ()
     # Values beyond float32 become infinite, which stands for no data.
     with np.errstate(over="ignore"):
         floats = values.astype(np.float32)
-    is_number = ~np.isnan(floats)
-    return floats, np.asarray(is_number if is_number.ndim == 2 else is_number.all(axis=2))
+    return floats, *_find_complete(~np.isnan(floats), valid)
 
 
 def find_highest_plane(planes: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -192,24 +192,27 @@ def mask_nodata(image: Image, values: Sequence[float]) -> Image:
     image = replace(image, notes=notes)
     # Pixels that are not valid hold 0 and may have had the value in the file.
     if image.valid.all() and not found.any():
-        return replace(image, notes=(*image.notes, describe_absent_nodata(values)))
+        return replace(image, notes=(*image.notes, describe_absent_nodata(values, image.n_bands)))
     return image.restrict(~found)
 
 
-def describe_absent_nodata(values: Sequence[float]) -> str:
+def describe_absent_nodata(values: Sequence[float], n_bands: int) -> str:
     """Say that no pixel has the value that stands for no data.
 
     Parameters
     ----------
     values : sequence of float
         One for all channels, or one for each.
+    n_bands : int
+        Some of several may have it: such pixels count.
 
     Returns
     -------
     str
         A sentence without its period.
     """
-    return f"no pixel has the nodata value {FlatBorder(tuple(values), 0.0).text}"
+    where = " in all bands" if n_bands > 1 else ""
+    return f"no pixel has the nodata value {FlatBorder(tuple(values), 0.0).text}{where}"
 
 
 def keep_masked(image: Image, mask: NDArray[np.bool_]) -> Image:

@@ -258,6 +258,21 @@ def test_no_data_of_an_array_of_xarray_do_not_count(name, fill):
     assert Image.from_array(flat).valid.all()
 
 
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_pixels_without_a_value_in_some_bands_are_told_and_count_where_these_are_left_out(is_masked):
+    """A quarter of the pixels has no value in the second band, and a quarter none in any: these need not be told."""
+    pixels = np.linspace(0.1, 0.9, 4 * 8 * 3).reshape(4, 8, 3)
+    pixels[:, :2, 1] = pixels[:, 6:] = np.nan
+    array = np.ma.masked_invalid(pixels) if is_masked else pixels
+    image = Image.from_array(array)
+    assert image.valid.tolist() == [[False] * 2 + [True] * 4 + [False] * 2] * 4
+    told = "25 % of the pixels have no value in some bands only: they get no label. Leave out these bands (--bands)"
+    assert image.notes == (told,)
+    others = Image.from_array(array, bands=(1, 3))
+    assert others.valid.tolist() == [[True] * 6 + [False] * 2] * 4
+    assert told not in others.notes
+
+
 def test_lone_minimum_and_huge_values_stand_for_no_data():
     image = Image.from_array(np.array([[0.1, 0.9, -9999.0, -3.4e38, 0.5, np.nan]]))
     assert image.valid.tolist() == [[True, True, False, False, True, False]]

@@ -206,7 +206,7 @@ def test_no_data_of_a_palette_is_a_number_in_the_file(land_cover: np.ndarray, no
 
 
 def test_a_number_that_the_file_does_not_have_is_told(land_cover: np.ndarray) -> None:
-    assert "no pixel has the nodata value 0" in segment.segment_image("a.tif", k=2, nodata=0).warnings
+    assert "no pixel has the nodata value 0 in all bands" in segment.segment_image("a.tif", k=2, nodata=0).warnings
 
 
 def test_the_hint_of_a_flat_border_is_a_number_in_the_file(land_cover: np.ndarray) -> None:

@@ -74,6 +74,9 @@ def test_no_data_has_no_part_in_the_scale() -> None:
 def test_a_value_that_no_pixel_has_is_noted() -> None:
     image = mask_nodata(Image.from_array(np.ones((2, 2), np.uint8)), [-9999])
     assert image.notes == ("no pixel has the nodata value -9999",)
+    # A pixel that has it in some bands only counts.
+    image = mask_nodata(Image.from_array(np.array([[[0, 7, 7]]], np.uint8)), [0])
+    assert image.notes == ("no pixel has the nodata value 0 in all bands",)
 
 
 def test_a_guess_that_the_user_made_too_is_not_told() -> None:

@@ -230,7 +230,7 @@ def _note_absent_nodata(raster: Raster, tiles: Sequence[LabeledTile], config: Se
     n_valid = sum(tile.valid for tile in tiles)
     if not config.nodata or config.crop or n_valid < raster.height * raster.width:
         return ()
-    return (describe_absent_nodata(raster.selection.nodata),)
+    return (describe_absent_nodata(raster.selection.nodata, raster.n_channels),)
 
 
 def _note_hidden_pixels(raster: Raster, tiles: Sequence[LabeledTile]) -> tuple[str, ...]:

@@ -161,8 +161,8 @@ class Raster:
         with explain_errors(self.path):
             return self._build_image(*self._read_samples(self._open(), window))
 
-    def read_values(self, window: Window) -> NDArray[Any]:
-        """Read the values of a window's valid pixels as they are in the file.
+    def read_values(self, window: Window) -> tuple[NDArray[Any], int]:
+        """Read the values of a window's valid pixels as they are in the file, and count the incomplete ones.
 
         Parameters
         ----------
@@ -171,12 +171,18 @@ class Raster:
 
         Returns
         -------
-        ndarray of shape (n, bands)
+        values : ndarray of shape (n, bands)
             Row by row.
+        n_incomplete : int
+            How many pixels that count are not valid because they are NaN in some bands only.
         """
         with explain_errors(self.path):
             samples, valid = self._read_samples(self._open(), window)
-        return samples[valid]
+        if samples.dtype.kind != "f" or valid.all():
+            return samples[valid], 0
+        is_nan = np.isnan(samples)
+        is_incomplete = is_nan.any(axis=2) & ~is_nan.all(axis=2) & self.selection.find_counted(samples, window)
+        return samples[valid], int(np.count_nonzero(is_incomplete))
 
     def read_thumbnail(self, max_size: int) -> Image:
         """Read a small copy of the raster, from the file's overviews if it has some.

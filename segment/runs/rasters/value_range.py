@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segment.core.float_range import FloatRange, find_float_range
 from segment.core.float_scale import choose_float_scale, describe_lost_steps
+from segment.core.nodata_notes import describe_incomplete
 from segment.core.value_scale import FULL_VALUES, HIGH_SHARE, FullPixels, count_full_pixels, infer_scale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
@@ -36,6 +37,8 @@ class ValueRange:
     full : tuple of FullPixels
         How many pixels of integers hold each of `FULL_VALUES`, if there are no larger values; counted for types of 16
         bits and more.
+    n_incomplete : int
+        How many pixels are NaN in some bands only.
     """
 
     low: float = math.nan
@@ -44,6 +47,7 @@ class ValueRange:
     by_257: bool = True
     floats: FloatRange | None = None
     full: tuple[FullPixels, ...] = (FullPixels(),) * len(FULL_VALUES)
+    n_incomplete: int = 0
 
     def unite(self, other: ValueRange) -> ValueRange:
         """Return the range of two parts together.
@@ -72,6 +76,7 @@ class ValueRange:
             self.by_257 and other.by_257,
             self.floats.unite(other.floats) if self.floats and other.floats else self.floats or other.floats,
             tuple(mine.unite(others) for mine, others in zip(self.full, other.full, strict=True)),
+            self.n_incomplete + other.n_incomplete,
         )
 
 
@@ -90,9 +95,9 @@ def find_value_range(raster: Raster, window: Window) -> ValueRange:
     ValueRange
         Over all bands.
     """
-    values = raster.read_values(window)
+    values, n_incomplete = raster.read_values(window)
     if values.size == 0:
-        return ValueRange()
+        return ValueRange(n_incomplete=n_incomplete)
     if raster.is_inverted:
         values = values.dtype.type(2**raster.bits - 1) - values
     low, high = float(values.min()), float(values.max())
@@ -102,7 +107,7 @@ def find_value_range(raster: Raster, window: Window) -> ValueRange:
         with np.errstate(over="ignore"):
             floats = find_float_range(values.astype(np.float32))
     if values.dtype.kind not in "iu":
-        return ValueRange(low, high, floats=floats)
+        return ValueRange(low, high, floats=floats, n_incomplete=n_incomplete)
     return ValueRange(low, high, *_find_factors(values), floats, _count_full(values, high))
 
 
@@ -145,12 +150,16 @@ def apply_scale(raster: Raster, found: ValueRange) -> Raster:
     # Pixels are read as float32, so the range is that of rounded values.
     if kind == "float32":
         scale = choose_float_scale(found.floats or find_float_range(np.zeros((0, 1), dtype=np.float32)))
+        gaps = describe_incomplete(found.n_incomplete, raster.height * raster.width)
         return replace(
             raster,
             kind=kind,
             black=scale.black,
             white=scale.white,
-            notes=raster.notes + scale.notes + describe_lost_steps(np.dtype(raster.dtype), scale.black, scale.white),
+            notes=raster.notes
+            + gaps
+            + scale.notes
+            + describe_lost_steps(np.dtype(raster.dtype), scale.black, scale.white),
             guessed_nodata=(scale.low_nodata, scale.high_nodata),
         )
     # A dark 8-bit picture times 256 must not be taken for one of fewer than 14 bits.

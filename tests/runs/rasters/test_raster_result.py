@@ -74,7 +74,14 @@ def test_pixels_without_data_in_some_bands_are_told_as_of_an_image(
     assert not [note for note in chosen.warnings if "no data" in note]
 
 
-def test_dark_colors_of_8_bits_lack_no_data(tmp_path: Path, rng: np.random.Generator) -> None:
-    source = write(tmp_path / "a.tif", rng.integers(0, 3, (40, 60, 3)).astype(np.uint8), nodata=0)
-    found = segment.segment_raster(source, tmp_path / "out.tif", k=2, spatial="none")
-    assert not [note for note in found.warnings if "no data" in note]
+def test_pixels_that_are_nan_in_some_bands_are_told_as_of_an_image(tmp_path: Path, rng: np.random.Generator) -> None:
+    pixels = rng.random((40, 60, 3)).astype(np.float32)
+    pixels[:, :6, 2] = pixels[:4] = np.nan
+    source = write(tmp_path / "a.tif", pixels)
+    told = "9 % of the pixels have no value in some bands only: they get no label. Leave out these bands (--bands)"
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=17, spatial="none")
+    assert told in found.warnings
+    assert told in segment.segment_image(source, k=2, spatial="none").warnings
+    chosen = segment.segment_raster(source, tmp_path / "chosen.tif", k=2, tile=17, spatial="none", bands=(1, 2))
+    assert chosen.classes[0].pixels + chosen.classes[1].pixels == 36 * 60
+    assert told not in chosen.warnings
