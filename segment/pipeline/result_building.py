@@ -128,10 +128,17 @@ def build_result(
     rows = set_expected_shares(rows, estimate)
     valid = spatial.image.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
-    warnings = _warn_of_classes(rows, raw, rejected, spatial, found, config)
-    warnings += _warn_of_cleanup(raw, clean, moves, rows if labels is clean else (), config)
-    warnings += _warn_of_limits(clean, raw, spatial, found, config)
-    warnings += warn_of_low_values(image) if config.log_scale else ()
+    warnings = (
+        *image.notes,
+        *_note_merged_colors(spatial),
+        *found.warnings,
+        *_warn_of_classes(rows, raw, rejected, spatial, found, config),
+        *_warn_of_cleanup(raw, clean, moves, rows if labels is clean else (), config),
+        *_warn_of_limits(clean, raw, spatial, found, config),
+        *(warn_of_low_values(image) if config.log_scale else ()),
+        *warn_of_absent_classes(config, found.names),
+        *warn_of_kept_coordinates(config, image.georeference),
+    )
     return Segmentation(
         image=image,
         label_image=labels,
@@ -142,12 +149,7 @@ def build_result(
         spatial=spatial,
         changed=cleaned.changed,
         rejected=rejected,
-        warnings=image.notes
-        + _note_merged_colors(spatial)
-        + found.warnings
-        + warnings
-        + warn_of_absent_classes(config, found.names)
-        + warn_of_kept_coordinates(config, image.georeference),
+        warnings=warnings,
         config=config,
         class_model=class_model,
         provenance=provenance,
