@@ -23,6 +23,15 @@ _NOT_WRITTEN = ("overwrite",)
 def collect_reading(config: SettingValues) -> dict[str, Any]:
     """Collect the settings with which an image was read and that are not at their defaults.
 
+    Parameters
+    ----------
+    config : SegmentConfig
+
+    Returns
+    -------
+    dict of str to value
+        By their names, those of :data:`READING` at most.
+
     Examples
     --------
     >>> from segment.config.config import SegmentConfig

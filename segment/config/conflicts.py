@@ -148,7 +148,15 @@ def reject_unused(config: SettingValues, settings: Iterable[Setting]) -> None:
 
 
 def reject_start_settings(config: SettingValues, model_settings: Mapping[str, object]) -> None:
-    """Raise a SettingsError if a fit of such settings cannot start from a model, or would ignore one."""
+    """Raise a SettingsError if a fit of such settings cannot start from a model, or would ignore one.
+
+    Parameters
+    ----------
+    config : SettingValues
+        The settings of the fit.
+    model_settings : mapping of str to value
+        :attr:`segment.ClassModel.settings` of the model to start from.
+    """
     if config.page == "all":
         raise SettingsError(
             "page (--page): one page with a model to start from; got all. Fit a model to all pages (segment fit "

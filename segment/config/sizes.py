@@ -45,6 +45,13 @@ def parse_pixel_size(text: str) -> tuple[float, float, str]:
     text : str
         Of the form :data:`PIXEL_SIZE`, but not ``dpi``.
 
+    Returns
+    -------
+    width, height : float
+        In the unit; the same where one side is given.
+    unit : str
+        One of :data:`segment.core.units.METERS_PER_UNIT`.
+
     Examples
     --------
     >>> parse_pixel_size("0.21mm"), parse_pixel_size("0.2x0.3 \u00b5m")

@@ -118,6 +118,12 @@ def parse_naming(text: str) -> tuple[int | str, str]:
     text : str
         Of the form :data:`NAMING`.
 
+    Returns
+    -------
+    which : int or str
+        The label from 1, or the color in lower case.
+    name : str
+
     Examples
     --------
     >>> parse_naming("4=sky"), parse_naming("sky=brightest")

@@ -27,7 +27,20 @@ MIN_TABLED, MAX_TABLE_RATIO, END_OF_TABLE = 2**16, 8, 2**24
 
 
 def pack_codes(colors: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Encode colors (n, c) of `bits` bits a channel as integers (n,), the first channel in the lowest bits."""
+    """Encode colors (n, c) of `bits` bits a channel as integers (n,), the first channel in the lowest bits.
+
+    Parameters
+    ----------
+    colors : ndarray of shape (n, c), unsigned integers
+        Values below ``2 ** bits``.
+    bits : int
+        Of a channel; ``bits * c`` is at most 64.
+
+    Returns
+    -------
+    ndarray of shape (n,), uint32 or uint64
+        uint32 where a color has at most 24 bits.
+    """
     dtype: Any = np.uint32 if bits * colors.shape[1] <= 24 else np.uint64
     codes = colors[:, 0].astype(dtype)
     for channel in range(1, colors.shape[1]):
@@ -36,7 +49,21 @@ def pack_codes(colors: NDArray[Any], bits: int) -> NDArray[Any]:
 
 
 def unpack_codes(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any]:
-    """Decode integers (n,) to colors (n, c), in the dtype of the integers."""
+    """Decode integers (n,) to colors (n, c), in the dtype of the integers.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,), uint32 or uint64
+        Of :func:`pack_codes`.
+    bits : int
+        Of a channel.
+    n_channels : int
+
+    Returns
+    -------
+    ndarray of shape (n, n_channels), of the dtype of the codes
+        Values below ``2 ** bits``.
+    """
     shifts = np.arange(n_channels, dtype=codes.dtype) * codes.dtype.type(bits)
     return np.asarray((codes[:, None] >> shifts) & codes.dtype.type(2**bits - 1))
 
@@ -49,7 +76,20 @@ def view_as_bytes(colors: NDArray[Any]) -> NDArray[np.void]:
 
 
 def count_codes(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Count the codes: the distinct ones in ascending order, and their counts. May sort its argument in place."""
+    """Count the codes: the distinct ones in ascending order, and their counts. May sort its argument in place.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,), uint32 or uint64
+        Of :func:`pack_codes`.
+
+    Returns
+    -------
+    distinct : ndarray of shape (m,), of the same dtype
+        In ascending order.
+    counts : ndarray of shape (m,), int64
+        How often each occurs, 1 at least.
+    """
     if codes.dtype == np.uint32 and codes.size >= MIN_TABLED and codes.max() < END_OF_TABLE:
         # A table of the pages that have any code.
         high = codes >> np.uint32(PAGE_BITS)
@@ -78,7 +118,20 @@ def find_runs(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
 
 
 def find_entries(page_of: NDArray[np.int32], codes: NDArray[np.uint32]) -> NDArray[np.int32]:
-    """Find the entries of codes in a sparse table, whose pages are given by the high bits of the codes."""
+    """Find the entries of codes in a sparse table, whose pages are given by the high bits of the codes.
+
+    Parameters
+    ----------
+    page_of : ndarray of shape (n_pages,), int32
+        The page of the table for each value of the high bits, those above the lowest `PAGE_BITS`.
+    codes : ndarray of shape (n,), uint32
+        Of at most 24 bits; one whose high bits lie beyond the pages has an entry of the last page.
+
+    Returns
+    -------
+    ndarray of shape (n,), int32
+        The page times 32 and the low bits.
+    """
     at = page_of.take(codes >> np.uint32(PAGE_BITS), mode="clip")
     at <<= PAGE_BITS
     at |= (codes & np.uint32(2**PAGE_BITS - 1)).view(np.int32)
@@ -91,6 +144,16 @@ def make_code_finder(codes: NDArray[np.uint32]) -> Callable[[NDArray[np.uint32]]
     The table has pages of 32 consecutive codes, and only pages that contain a code are stored. In a dense table nearly
     every code would touch another page of memory, which takes longer than everything else. Codes have at most 24 bits;
     the result for a code that is not in the sequence is arbitrary.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,), uint32
+        Distinct ones in ascending order.
+
+    Returns
+    -------
+    callable
+        Takes codes (m,), uint32, and returns their positions 0..n-1, (m,), int32.
     """
     # A code is split into the page (high bits) and the place in it (low bits).
     high = codes >> np.uint32(PAGE_BITS)

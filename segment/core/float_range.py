@@ -128,6 +128,11 @@ def find_float_range(pixels: NDArray[np.float32]) -> FloatRange:
     pixels : ndarray of shape (n, bands), float32
         Pixels of which none is NaN in a band.
 
+    Returns
+    -------
+    FloatRange
+        Of the pixels without those of a value beyond `MAX_FLOAT_VALUE`, which it counts.
+
     Examples
     --------
     >>> found = find_float_range(np.float32([[-9999], [0.5], [0.25], [3e38]]))

@@ -76,6 +76,11 @@ def count_full_pixels(pixels: NDArray[np.integer], value: int) -> FullPixels:
     value : int
         One of `FULL_VALUES`.
 
+    Returns
+    -------
+    FullPixels
+        Those that come near it lie above three quarters of it in a band, and are no full ones.
+
     Examples
     --------
     >>> count_full_pixels(np.array([[65535, 65535], [900, 50_000], [900, 800]]), 65535)

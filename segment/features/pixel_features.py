@@ -61,6 +61,11 @@ class PixelFeatures:
         ----------
         max_pixels : int, >= 1, optional
             By default as many as :class:`segment.features.pixel_sample.PixelSample` keeps.
+
+        Returns
+        -------
+        Cells
+            One for each distinct color of the sample; their weights sum to the number of all valid pixels.
         """
         sample = PixelSample(self.index.n_channels, max_pixels=max_pixels)
         for colors, places in self.index.iterate_pixels():
@@ -77,6 +82,11 @@ def extract_features(image: Image, features: str) -> PixelFeatures:
         Pixels of shape (H, W) or (H, W, C). It is not changed.
     features : {"rgb", "lab", "hsv", "intensity"}
         The color coordinates.
+
+    Returns
+    -------
+    PixelFeatures
+        Its cells are collected when they are first asked for.
 
     Examples
     --------

@@ -117,6 +117,11 @@ class LabelCleaner:
             The pixels that were labeled, h x w.
         index : ColorIndex, optional
             Of these pixels, where it is known.
+
+        Returns
+        -------
+        CleanedLabels
+            (h, w) labels, and the share of the labeled pixels that changed.
         """
         evidence = None
         if self.config.clean_up == "evidence" and self.classes.n_classes > 1 and self.design_effect:

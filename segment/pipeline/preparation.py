@@ -43,6 +43,11 @@ def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = 
     arrays : SelectionArrays
         Mask and regions of interest that are not in files.
 
+    Returns
+    -------
+    Image
+        As it was read, cropped, with the pixels that do not count marked; its notes say what was inferred.
+
     Raises
     ------
     ImageError
@@ -65,6 +70,11 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
         See :func:`segment.segment_image`. It is not changed.
     config : SegmentConfig
         Its `max_pixels` and `allow_truncated` count for files and streams.
+
+    Returns
+    -------
+    Image
+        Whole, with the bands and the page that the settings choose.
 
     Raises
     ------
@@ -143,6 +153,12 @@ def preprocess(image: Image, config: SegmentConfig) -> Image:
         H x W pixels. It is not changed.
     config : SegmentConfig
         The settings `max_size`, `greyscale`, `log_scale`, `denoise` and `denoise_radius` count.
+
+    Returns
+    -------
+    Image
+        h x w pixels of uint8, uint16 or float32, `max_size` on the longer side at most; the image itself where there is
+        nothing to do.
     """
     image = shrink(clip_floats(image), max_size=config.max_size)
     if config.greyscale:

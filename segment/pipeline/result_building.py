@@ -63,6 +63,11 @@ def clean_labels(
     image : Image
         The image as it was read: sizes in pixels are in its pixels.
 
+    Returns
+    -------
+    CleanedLabels
+        (h, w) labels 1..k of the preprocessed image, 0 for none.
+
     Raises
     ------
     SettingsError

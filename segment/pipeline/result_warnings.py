@@ -41,6 +41,11 @@ def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[Clas
         The labels before clean-up.
     rows : sequence of ClassRow
         The classes after it.
+
+    Returns
+    -------
+    tuple of int
+        Labels from 1, ascending; of classes that had pixels before clean-up and have none after it.
     """
     return tuple(row.label for row in rows if row.pixels == 0 and np.any(before == row.label))
 

@@ -244,6 +244,12 @@ def split_into_parts(labels: Labels, opened: Labels, evidence: ColorEvidence, *,
         Looked up for the pixels of small parts alone.
     order : sequence of k int
         The class 1..k that each of the labels 1..k of `labels` stands for in `evidence`.
+
+    Returns
+    -------
+    Parts
+        Regions, without what opening gives to other classes: each such part is one of its own. Large ones have neither
+        a target nor evidence.
     """
     base = len(order) + 1
     split = labels
@@ -323,6 +329,11 @@ def absorb_by_evidence(graph: LabelGraph, sums: EvidenceSums, evidence: ColorEvi
         The evidence of each region. Added up as regions are merged.
     evidence : ColorEvidence
         What borders cost.
+
+    Returns
+    -------
+    LabelGraph
+        Neighbors of one label are merged; `origin` says in which region each region first found is now.
     """
     while True:
         label, area, n = graph.label, graph.area, graph.label.size

@@ -64,7 +64,20 @@ class EvidenceSums:
         return len(self._colors) * self._n_classes
 
     def look_up(self, region: Ids, label: Labels) -> Floats:
-        """Sum the log posteriors of each region for a label above 0, (n,); equal regions best follow each other."""
+        """Sum the log posteriors of each region for a label above 0, (n,); equal regions best follow each other.
+
+        Parameters
+        ----------
+        region : ndarray of shape (n,), int
+            Numbers of regions, from 0; equal ones best follow each other.
+        label : ndarray of shape (n,), int
+            The class of each that is asked for, from 1.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+            In nats.
+        """
         sums = np.empty(len(region))
         group = np.cumsum(self._size[region]) // CHUNK_PIXELS
         ends = np.append(np.flatnonzero(np.diff(group)) + 1, len(region))

@@ -82,6 +82,11 @@ def postprocess(
         Of the k classes, which are all labels. Small regions and thin parts that it speaks against go to a class beside
         them first.
 
+    Returns
+    -------
+    CleanedLabels
+        Labels of the same shape and dtype, and the share of the labeled pixels that have another label now, 0 to 1.
+
     Notes
     -----
     A hole is a 4-connected area of other labels (one or several) whose 4-neighbors all have one and the same label, and

@@ -24,6 +24,11 @@ def fill_nodes(graph: LabelGraph, max_area: int) -> LabelGraph:
         With the borders of all regions up to this size.
     max_area : int, pixels
 
+    Returns
+    -------
+    LabelGraph
+        Neighbors of one label are merged; `origin` says in which region each region first found is now.
+
     Notes
     -----
     A hole is ranked by one integer: its area, and for equal areas the class around it, the lower first. With base 4

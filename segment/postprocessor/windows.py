@@ -44,6 +44,11 @@ def count_runs(labels: Labels) -> int:
     ----------
     labels : ndarray of shape (H, W), integers
 
+    Returns
+    -------
+    int
+        At least one for each row.
+
     Examples
     --------
     >>> count_runs(np.array([[1, 1, 2], [2, 2, 2]]))
@@ -100,6 +105,11 @@ def compute_reach(radius: float, area: float) -> int:
         Of the disc that opens and closes.
     area : float, pixels
         Of the largest region that is absorbed or filled.
+
+    Returns
+    -------
+    int
+        In pixels: what lies further from a window than this has no effect in it.
     """
     # Opening and closing reach two diameters, 4 r; a square of this area reaches twice its side on either side.
     return math.ceil(4 * radius + UNDECIDED_STEPS + 2 * math.sqrt(area))

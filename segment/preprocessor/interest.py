@@ -63,6 +63,11 @@ def name_cells(shape: tuple[int, int], rows: int, columns: int) -> tuple[str, ..
     ----------
     shape, rows, columns
         As for :func:`make_grid`.
+
+    Returns
+    -------
+    tuple of str
+        ``r1c1``, ``r1c2`` and so on, row by row.
     """
     height, width = shape
     if rows > height or columns > width or rows * columns > MAX_REGIONS:

@@ -225,6 +225,11 @@ def keep_masked(image: Image, mask: NDArray[np.bool_]) -> Image:
     mask : ndarray of shape (H, W), bool
         True where a pixel counts.
 
+    Returns
+    -------
+    Image
+        Its other pixels are 0 and not valid; black and white are inferred again where they were a guess.
+
     Raises
     ------
     ImageError

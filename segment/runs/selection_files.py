@@ -20,6 +20,15 @@ __all__ = ["SelectionHashes", "check_selection_files", "list_selection_paths", "
 def list_selection_paths(config: SegmentConfig) -> tuple[Path, ...]:
     """List the files and folders that the settings `mask` and `roi` name.
 
+    Parameters
+    ----------
+    config : SegmentConfig
+
+    Returns
+    -------
+    tuple of Path
+        As they were given, relative to the working folder; none of a grid or a circle.
+
     Examples
     --------
     >>> [path.as_posix() for path in list_selection_paths(SegmentConfig(mask="masks", roi="grid:2x2"))]

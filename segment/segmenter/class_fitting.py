@@ -82,6 +82,11 @@ def fit_image_classes(data: FitData, config: SegmentConfig, start: ClassModel | 
         Number, order, names and merges of the classes, the settings of the mixture, and of its neighbors.
     start : ClassModel, optional
         Classes to start from. Their number and order are kept.
+
+    Returns
+    -------
+    FittedClasses
+        k classes, fewer than were asked for where there are fewer colors or regions, and none where no pixel is valid.
     """
     kind = choose_spatial_type(config)
     # Matrices are large enough for BLAS to start threads, and so small that these only take twice the processor time.

@@ -77,6 +77,11 @@ def regroup_classes(
         That of the mixture.
     config : SegmentConfig
         Its `order` counts unless it is auto, then its `merge` and `name`, with the numbers in this order.
+
+    Returns
+    -------
+    RegroupedClasses
+        Fewer classes where some were merged, with warnings of labels and colors that no class has.
     """
     position = np.arange(len(names))
     if config.order != "auto":

@@ -145,6 +145,11 @@ class SpatialModel(ABC):
             k classes.
         reject : float, 0 to 1
             Share of the pixels, those of the least log density, that gets no label.
+
+        Returns
+        -------
+        LabeledPixels
+            (H, W) labels 1..k; 0 where a pixel is not valid or rejected.
         """
         # Without a share the cells are not asked for: they may not have been collected yet.
         threshold = find_rejection_threshold(classes.model, self._collect_cells(), reject) if reject else -math.inf
@@ -359,6 +364,12 @@ def build_spatial_model(
         The settings `features`, `coherence`, `spatial` and `smoothness` decide.
     on_stage : callable
         Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    SpatialModel
+        Of colors alone too where the image has no more colors than there may be classes, while its working copy has
+        averages of them.
     """
     kind = choose_spatial_type(config)
     features = extract_features(kind.make_fit_copy(image, config), config.features)

@@ -123,7 +123,20 @@ class RandomField:
         return log_odds
 
     def take_margins(self, q: Planes, rows: slice) -> Margins:
-        """Take the rows of posteriors (k, H, W) above and below some rows that the kernel reaches, as views."""
+        """Take the rows of posteriors (k, H, W) above and below some rows that the kernel reaches, as views.
+
+        Parameters
+        ----------
+        q : ndarray of shape (k, H, W), float32
+            Posteriors at each pixel of the image.
+        rows : slice
+            First row and the row after the last, both given.
+
+        Returns
+        -------
+        above, below : ndarray of shape (k, m, W), float32
+            Views; `reach` rows, fewer at the upper and the lower side of the image.
+        """
         top, bottom = max(rows.start - self.reach, 0), min(rows.stop + self.reach, q.shape[1])
         return q[:, top : rows.start], q[:, rows.stop : bottom]
 

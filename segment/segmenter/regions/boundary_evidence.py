@@ -109,6 +109,11 @@ def gather_evidence(
         H x W pixels. Every pixel must have a value, whether valid or not.
     border_network, descriptor_network : optional
         Those of the package by default.
+
+    Returns
+    -------
+    BoundaryEvidence
+        Maps (H, W); what regions are compared by has half the size, rounded up.
     """
     colors = compute_color_maps(image)
     shape = colors[0].shape

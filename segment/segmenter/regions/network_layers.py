@@ -42,7 +42,19 @@ class Convolution:
 
     @classmethod
     def from_weight(cls, weight: Maps, bias: Maps) -> Convolution:
-        """Reorder weights (n_out, n_in, row, column) to one matrix for each row: (row, n_out, column and n_in)."""
+        """Reorder weights (n_out, n_in, row, column) to one matrix for each row: (row, n_out, column and n_in).
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n_out, n_in, 3, 3), float32
+            By output, input, row and column of the window.
+        bias : ndarray of shape (n_out,), float32
+
+        Returns
+        -------
+        Convolution
+            With matrices (row, n_out, column and n_in).
+        """
         n_out, n_in, size, _ = weight.shape
         return cls(np.ascontiguousarray(weight.transpose(2, 0, 3, 1).reshape(size, n_out, size * n_in)), bias)
 
@@ -52,6 +64,16 @@ class Convolution:
         With a stride of 2 the windows begin at every second pixel, with one of 1 they are centered on each. Strips of
         rows are copied three times, shifted sideways. A row of the window is then one block of columns of this matrix,
         so no further copies are needed.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_in, h, w), float32
+        stride : {1, 2}
+            h and w are multiples of it.
+
+        Returns
+        -------
+        ndarray of shape (n_out, h // stride, w // stride), float32, >= 0
         """
         n_in, height, width = x.shape
         before = 2 - stride
@@ -98,7 +120,16 @@ class PointConvolution:
         return cls(weight[:, :, 0, 0], bias)
 
     def apply(self, x: Maps) -> Maps:
-        """Multiply the values of each pixel of maps (c, h, w) with the matrix."""
+        """Multiply the values of each pixel of maps (c, h, w) with the matrix.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_in, h, w), float32
+
+        Returns
+        -------
+        ndarray of shape (n_out, h, w), float32
+        """
         product = self.matrix @ x.reshape(len(x), -1)
         product += self.bias[:, None]
         return np.asarray(product.reshape(-1, *x.shape[1:]))
@@ -131,6 +162,14 @@ class Block:
         """Apply the block to maps (c, h, w), and add them to the result where its shape is the same.
 
         Some channels are computed at a time: all of them together are many times what comes in and goes out.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_in, h, w), float32
+
+        Returns
+        -------
+        ndarray of shape (n_out, h // stride, w // stride), float32
         """
         _, height, width = x.shape
         shape = (height // self.stride, width // self.stride)
@@ -247,7 +286,18 @@ class Entry:
         self._points = {name: PointConvolution.read(arrays, name) for name in "efg" if f"{name}.weight" in arrays}
 
     def apply(self, sizes: list[Maps]) -> Maps:
-        """Apply the layers to the maps of all sizes, as :meth:`Encoder.run` returns them."""
+        """Apply the layers to the maps of all sizes, as :meth:`Encoder.run` returns them.
+
+        Parameters
+        ----------
+        sizes : list of ndarray of shape (c, h, w), float32
+            The fourth has a sixteenth of the size of the image, the fifth a thirty-second.
+
+        Returns
+        -------
+        ndarray of shape (n_out, h, w), float32
+            Of a sixteenth of the size of the image.
+        """
         x = self._points["e"].apply(sizes[3])
         if "f" in self._points:
             x = x + resize_maps(self._points["f"].apply(sizes[4]), x.shape[1:])
@@ -257,12 +307,34 @@ class Entry:
 
 
 def decode(x: Maps, layer: Convolution, larger: Maps) -> Maps:
-    """Enlarge maps (c, h, w) to the size of larger ones, and apply a layer to both together."""
+    """Enlarge maps (c, h, w) to the size of larger ones, and apply a layer to both together.
+
+    Parameters
+    ----------
+    x : ndarray of shape (c, h, w), float32
+    layer : Convolution
+        Of c + m channels.
+    larger : ndarray of shape (m, H, W), float32
+
+    Returns
+    -------
+    ndarray of shape (n_out, H, W), float32, >= 0
+    """
     return layer.apply(np.concatenate([resize_maps(x, larger.shape[1:]), larger]))
 
 
 def double_sides(maps: Maps) -> Maps:
-    """Double the sides of maps (c, h, w) of every second pixel, 0, 2, 4...: those between are means of the two."""
+    """Double the sides of maps (c, h, w) of every second pixel, 0, 2, 4...: those between are means of the two.
+
+    Parameters
+    ----------
+    maps : ndarray of shape (c, h, w), float32
+
+    Returns
+    -------
+    ndarray of shape (c, 2 h, 2 w), float32
+        The last row and column are those before them.
+    """
     for axis in (1, 2):
         after = np.take(maps, np.minimum(np.arange(maps.shape[axis]) + 1, maps.shape[axis] - 1), axis=axis)
         doubled = np.stack([maps, (maps + after) / 2], axis=axis + 1)
@@ -271,5 +343,15 @@ def double_sides(maps: Maps) -> Maps:
 
 
 def resize_maps(maps: Maps, shape: tuple[int, ...]) -> Maps:
-    """Resize maps (c, h, w): the mean of pixels where that is smaller, linearly interpolated where it is larger."""
+    """Resize maps (c, h, w): the mean of pixels where that is smaller, linearly interpolated where it is larger.
+
+    Parameters
+    ----------
+    maps : ndarray of shape (c, h, w), float32
+    shape : (H, W)
+
+    Returns
+    -------
+    ndarray of shape (c, H, W), float32
+    """
     return np.stack([resize_map(each, (shape[0], shape[1])) for each in maps])

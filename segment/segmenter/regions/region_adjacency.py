@@ -66,6 +66,11 @@ class Adjacency:
             The new number 0..n_regions - 1 of each region.
         n_regions : int
             Number of regions after merging.
+
+        Returns
+        -------
+        Adjacency
+            Borders of pairs that are one region now are left out; those of pairs that became equal are added.
         """
         ends = region[self.pairs]
         # Borders between regions that are one now vanish; those of pairs that became equal are summed.
@@ -83,6 +88,11 @@ def find_adjacency(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float3
     n_regions : int
     maps : sequence of ndarray of shape (H, W), float32
         A pixel side of a border counts with the mean of the two pixels beside it.
+
+    Returns
+    -------
+    Adjacency
+        Its borders have the length in pixel sides, and then the sum of each map along them.
 
     Examples
     --------

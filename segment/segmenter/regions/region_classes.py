@@ -127,6 +127,11 @@ def find_region_cells(
         How much other regions count: the field has 2.5 times that. 0 leaves each region to its own colors.
     on_stage : callable
         Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    RegionCells
+        Finer regions than people draw, each a cell weighted by its pixels.
     """
     hierarchy, smoothed = find_hierarchy(image, 1, on_stage)
     level = LEVEL if smoothed is image else SMOOTHED_LEVEL
