@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,8 @@ from segment.output.class_colors import choose_palette_colors
 from segment.output.pictures.maps import draw_probability_maps
 from segment.output.pictures.panels import draw_methods
 from segment.pipeline.class_table import convert_means_to_rgb
+from segment.pipeline.shown_image import choose_shown_image
+from segment.preprocessor.logarithms import LOG_STEPS, take_logarithms
 
 if TYPE_CHECKING:  # importing them would load SciPy and the regions, which drawing does without
     from segment.pipeline.comparison import Comparison
@@ -66,9 +69,14 @@ def compute_mean_colors(result: Segmentation) -> Picture:
     Returns
     -------
     ndarray of shape (k, 3), uint8
-        RGB, 0 for the image's black and 255 for its white; a middle gray for a class without pixels.
+        RGB, 0 for the image's black and 255 for its white, on a logarithmic scale with the setting `log_scale`; a
+        middle gray for a class without pixels.
     """
-    return np.rint(convert_means_to_rgb(result.classes, result.image)).astype(np.uint8)
+    rows, image = result.classes, result.image
+    if result.config.log_scale:
+        rows = tuple(replace(row, mean=tuple(take_logarithms(np.array(row.mean), image))) for row in rows)
+        image = replace(image, black=0.0, white=float(LOG_STEPS))
+    return np.rint(convert_means_to_rgb(rows, image)).astype(np.uint8)
 
 
 def draw_posterior_panel(result: Segmentation) -> Picture:
@@ -112,7 +120,8 @@ def draw_comparison(comparison: Comparison) -> Picture:
     *others, mixture = comparison.methods
     segmentations = [(f"{method.name}, agreement {method.agreement:.2f}", method.label_image) for method in others]
     segmentations.append((mixture.name, mixture.label_image))
-    return draw_methods(comparison.result.image, segmentations, comparison.result.colors)
+    image, title = choose_shown_image(comparison.result.image, comparison.result.config)
+    return draw_methods(image, segmentations, comparison.result.colors, title=title)
 
 
 def draw_exploration(exploration: Exploration) -> Picture:
@@ -141,5 +150,6 @@ def draw_exploration(exploration: Exploration) -> Picture:
         shares = [0.0 if math.isnan(row.share) else row.share for row in result.classes]
         tries.append(Try(title, result.label_image, result.colors, shares))
     curve = [(candidate.n_classes, candidate.value) for candidate in selection.candidates]
-    image = exploration.results[0].image
-    return draw_exploration_sheet(image, tries, curve, selection.chosen, selection.criterion_name)
+    first = exploration.results[0]
+    image, title = choose_shown_image(first.image, first.config)
+    return draw_exploration_sheet(image, tries, curve, selection.chosen, selection.criterion_name, title=title)

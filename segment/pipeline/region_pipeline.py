@@ -21,6 +21,7 @@ from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import preprocess, read_image
 from segment.pipeline.result_views import LabelViews
 from segment.pipeline.result_warnings import warn_of_kept_coordinates
+from segment.pipeline.shown_image import choose_shown_image
 from segment.pipeline.sources import Source
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.regions.region_finding import find_hierarchy
@@ -106,7 +107,7 @@ class RegionSegmentation(LabelViews, EqualByValue):
             RGB, of the image's size unless it is tiny.
         """
         draw = load_output("pictures.overlays").draw_region_numbers
-        return cast(NDArray[np.uint8], draw(self.image, self.label_image))
+        return cast(NDArray[np.uint8], draw(choose_shown_image(self.image, self.config)[0], self.label_image))
 
     def panel(self) -> NDArray[np.uint8]:
         """Draw the original with the borders beside the regions in their mean colors.
@@ -117,7 +118,8 @@ class RegionSegmentation(LabelViews, EqualByValue):
             RGB, sized for a screen.
         """
         draw = load_output("pictures.panels").draw_regions_beside
-        return cast(NDArray[np.uint8], draw(self.image, self.label_image))
+        image, title = choose_shown_image(self.image, self.config)
+        return cast(NDArray[np.uint8], draw(image, self.label_image, title=title))
 
     def shapes(self) -> Any:
         """Trace the outlines of the regions.

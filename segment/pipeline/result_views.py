@@ -20,18 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.core.class_names import list_names
 from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.output_loader import load_output
+from segment.pipeline.shown_image import choose_shown_image
 
 __all__ = ["ClassMasks", "LabelViews", "ResultViews", "list_shares"]
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Table = dict[str, NDArray[Any]]
-
-MAX_NAMES = 6  # that a representation of one line lists
 
 
 class ClassMasks(Mapping[str, Mask]):
@@ -60,7 +60,7 @@ class ClassMasks(Mapping[str, Mask]):
         return len(self._result.names)
 
     def __repr__(self) -> str:
-        return f"<masks of {_list_names(self._result.names)}>"
+        return f"<masks of {list_names(self._result.names)}>"
 
 
 class LabelViews:
@@ -132,7 +132,7 @@ class LabelViews:
                 return names.index(which) + 1
             near = difflib.get_close_matches(which, names, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"class: one of {_list_names(names)}, or a number; got {which!r}.{hint}")
+            raise SettingsError(f"class: one of {list_names(names)}, or a number; got {which!r}.{hint}")
         try:
             label = 0 if isinstance(which, (bool, np.bool_)) else index(which)
         except TypeError:
@@ -331,7 +331,8 @@ class ResultViews(LabelViews):
             RGB, sized for a screen.
         """
         draw = load_output("pictures.panels").draw_side_by_side
-        return cast(Picture, draw(self.image, self.label_image, self.legend()))
+        image, title = choose_shown_image(self.image, self.config)
+        return cast(Picture, draw(image, self.label_image, self.legend(), title=title))
 
     def legend(self) -> list[tuple[str, list[int]]]:
         """Describe number, name and share of each class in words.
@@ -354,7 +355,8 @@ class ResultViews(LabelViews):
             RGB.
         """
         draw = load_output("pictures.overlays").draw_tinted_classes
-        return cast(Picture, draw(self.image, self.label_image, self.colors))
+        image, _ = choose_shown_image(self.image, self.config)
+        return cast(Picture, draw(image, self.label_image, self.colors))
 
     def contours(self) -> Picture:
         """Draw the image with the outlines of the classes in their colors.
@@ -365,7 +367,8 @@ class ResultViews(LabelViews):
             RGB.
         """
         draw = load_output("pictures.overlays").draw_class_contours
-        return cast(Picture, draw(self.image, self.label_image, self.colors))
+        image, _ = choose_shown_image(self.image, self.config)
+        return cast(Picture, draw(image, self.label_image, self.colors))
 
     def cutout(self, label: str | int) -> Picture:
         """Draw the pixels of one class, all others transparent.
@@ -391,10 +394,4 @@ def list_shares(names: Sequence[str], classes: Sequence[ClassRow]) -> str:
         name if math.isnan(row.share) else f"{name} {100 * row.share:.1f} %"
         for name, row in zip(names, classes, strict=True)
     ]
-    return _list_names(shares) or "no class"
-
-
-def _list_names(names: Any) -> str:
-    """List the first names in one line."""
-    more = [f"{len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
-    return ", ".join([*names[:MAX_NAMES], *more])
+    return list_names(shares) or "no class"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError, format_percent
 from segment.core.image import Image
 
-__all__ = ["LOG_RANGE", "refuse_logarithms", "to_log_scale", "warn_of_low_values"]
+__all__ = ["LOG_RANGE", "LOG_STEPS", "refuse_logarithms", "take_logarithms", "to_log_scale", "warn_of_low_values"]
 
 LOG_RANGE = 2.0**16
 """White over the least value of a logarithmic scale, for all images alike, so that a model of some explains others."""
@@ -43,14 +45,38 @@ def to_log_scale(image: Image) -> Image:
     >>> image.pixels.tolist(), image.black, image.white
     ([[38322, 51929, 65535]], 0.0, 65535.0)
     """
-    lowest = _find_lowest_value(image)
     logs = np.empty(image.pixels.shape, dtype=np.uint16)
-    # In strips, which need little memory; values above white may be those of another image than its model is of.
+    # In strips, which need little memory.
     for start in range(0, image.height, LOG_ROWS):
         rows = slice(start, start + LOG_ROWS)
-        shares = np.clip(image.pixels[rows], lowest, image.white, dtype=np.float64) / image.white
-        logs[rows] = np.rint(LOG_STEPS * (1 + np.log(shares) / math.log(LOG_RANGE)))
+        logs[rows] = np.rint(take_logarithms(image.pixels[rows], image))
     return replace(image, pixels=logs, black=0.0, white=float(LOG_STEPS))
+
+
+def take_logarithms(values: NDArray[Any], image: Image) -> NDArray[np.float64]:
+    """Convert values, such as the means of classes, as :func:`to_log_scale` converts the pixels of their image.
+
+    Parameters
+    ----------
+    values : ndarray
+        Values of the image.
+    image : Image
+        Its white and its kind of pixels count.
+
+    Returns
+    -------
+    ndarray of the same shape, float64
+        0 to 65535, not rounded.
+
+    Examples
+    --------
+    >>> image = Image.from_array(np.array([[1, 10, 100]], dtype=np.float32))
+    >>> take_logarithms(np.array([100.0, 1.0]), image).round().tolist()
+    [65535.0, 38322.0]
+    """
+    # Values above white may be those of another image than its model is of.
+    shares = np.clip(values, _find_lowest_value(image), image.white, dtype=np.float64) / image.white
+    return np.asarray(LOG_STEPS * (1 + np.log(shares) / math.log(LOG_RANGE)))
 
 
 def refuse_logarithms(image: Image) -> None:

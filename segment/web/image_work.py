@@ -25,6 +25,7 @@ from segment.loader.loader import load_image
 from segment.output.pictures.encoding import encode_picture
 from segment.output.pictures.scaling import convert_to_rgb, stretch_for_display
 from segment.pipeline.result import Segmentation
+from segment.pipeline.shown_image import choose_shown_image
 from segment.preprocessor.preprocessor import shrink
 from segment.runs.class_source import ClassSource
 from segment.runs.image_job import run_job, segment_job
@@ -58,7 +59,7 @@ def describe_picture(path: Path, config: SegmentConfig) -> dict[str, Any]:
         "height": image.height,
         "bands": list(image.band_names),
         "depth": image.pixels.dtype.name,
-        "notes": [*image.notes, *_describe_display(image)],
+        "notes": [*image.notes, *_describe_display(choose_shown_image(image, config)[0])],
     }
 
 
@@ -93,7 +94,7 @@ def draw_picture(path: Path, config: SegmentConfig, size: int) -> bytes:
     """
     image = load_picture(_enter_folder(path), config)
     is_small = image.valid.size <= MAX_PNG_PIXELS and max(image.valid.shape) <= size
-    shown = stretch_for_display(shrink(image, max_size=size))
+    shown = stretch_for_display(choose_shown_image(shrink(image, max_size=size), config)[0])
     return encode_picture(convert_to_rgb(shown), suffix=".png" if is_small else ".jpg")
 
 

@@ -92,6 +92,20 @@ def test_a_dark_image_is_shown_stretched_and_says_so(server: Server, folder: Pat
     server.call(f"/api/images/{sent}", method="DELETE")
 
 
+def test_logarithms_are_shown(server: Server, folder: Path) -> None:
+    powers = np.repeat(np.uint16([1, 10, 100, 1000]), 20) * np.ones((20, 1), np.uint16)
+    PilImage.fromarray(powers).save(folder / "powers.png")
+    sent = server.add(folder / "powers.png")
+    for query, steps in (({}, [2, 23, 222]), ({"log_scale": True}, [53, 53, 53])):
+        with PilImage.open(
+            io.BytesIO(server.call(f"/api/images/{sent}/picture", {"size": 80, **query}).body)
+        ) as picture:
+            np.testing.assert_allclose(
+                np.diff(np.asarray(picture.convert("L"))[5, 10::20].astype(float)), steps, atol=3
+            )
+    server.call(f"/api/images/{sent}", method="DELETE")
+
+
 def test_json_of_a_body(server: Server, folder: Path) -> None:
     answer = server.call("/api/segment", {"k": 3, "n_init": 2, "size": 64}, (folder / "in" / "a.png").read_bytes())
     found = answer.json

@@ -58,7 +58,13 @@ class Try:
 
 
 def draw_exploration_sheet(
-    image: Image, tries: Sequence[Try], curve: Sequence[tuple[int, float]], chosen: int, criterion: str
+    image: Image,
+    tries: Sequence[Try],
+    curve: Sequence[tuple[int, float]],
+    chosen: int,
+    criterion: str,
+    *,
+    title: str = "original",
 ) -> Picture:
     """Draw the original, the segments of each number of classes above a bar of their shares, and the criterion.
 
@@ -74,6 +80,8 @@ def draw_exploration_sheet(
         The number that is marked.
     criterion : str
         Its name, such as ``BIC``.
+    title : str
+        Text above the original.
 
     Returns
     -------
@@ -83,7 +91,7 @@ def draw_exploration_sheet(
     size = fit_size(image.height, image.width, _ROOM)
     cell = max(size[0], _MIN_CELL[0]), max(size[1], _MIN_CELL[1] - _GAP - _BAR) + _GAP + _BAR
     shown = stretch_for_display(image)
-    cells = [(describe_stretch("original", image, shown), _make_cell(scale_image(shown, size), cell))]
+    cells = [(describe_stretch(title, image, shown), _make_cell(scale_image(shown, size), cell))]
     for item in tries:
         picture = _make_cell(scale_labels(item.label_image, item.colors, size), cell)
         picture[-_BAR:] = _draw_share_bar(item.shares, item.colors, cell[0])

@@ -78,7 +78,9 @@ def draw_labels(label_image: NDArray[np.integer], entries: Legend) -> Picture:
     return draw_sheet([(pluralize(len(entries), "class"), segments)], 1, entries)
 
 
-def draw_methods(image: Image, segmentations: Sequence[tuple[str, NDArray[np.integer]]], colors: Picture) -> Picture:
+def draw_methods(
+    image: Image, segmentations: Sequence[tuple[str, NDArray[np.integer]]], colors: Picture, *, title: str = "original"
+) -> Picture:
     """Draw the original and several segmented images, two in a row, with a legend of the classes.
 
     Parameters
@@ -89,6 +91,8 @@ def draw_methods(image: Image, segmentations: Sequence[tuple[str, NDArray[np.int
         Title and label image of each method. A class has the same color in all of them.
     colors : ndarray of shape (n_classes, 3), uint8
         RGB of each class.
+    title : str
+        Text above the original.
 
     Returns
     -------
@@ -96,10 +100,10 @@ def draw_methods(image: Image, segmentations: Sequence[tuple[str, NDArray[np.int
         RGB, at most about 2000 pixels wide however large the image is.
     """
     entries = list(zip(make_default_names(len(colors)), colors.tolist(), strict=True))
-    return _draw_panel(image, segmentations, entries, "original")
+    return _draw_panel(image, segmentations, entries, title)
 
 
-def draw_regions_beside(image: Image, label_image: NDArray[np.integer]) -> Picture:
+def draw_regions_beside(image: Image, label_image: NDArray[np.integer], *, title: str = "original") -> Picture:
     """Draw the original with the borders of its regions, beside the regions in their mean colors.
 
     Parameters
@@ -108,6 +112,8 @@ def draw_regions_beside(image: Image, label_image: NDArray[np.integer]) -> Pictu
         The original.
     label_image : ndarray of shape (H, W), integers 0..n
         Regions; 0 is none and shown white.
+    title : str
+        What the text above the original begins with.
 
     Returns
     -------
@@ -117,7 +123,7 @@ def draw_regions_beside(image: Image, label_image: NDArray[np.integer]) -> Pictu
     columns, room = _choose_columns(image)
     size = fit_size(image.height, image.width, room)
     shown = stretch_for_display(image)
-    original, title = scale_image(shown, size), describe_stretch("original, with borders", image, shown)
+    original, title = scale_image(shown, size), describe_stretch(f"{title}, with borders", image, shown)
     labels = resize_to_nearest(label_image.astype(np.int32), size)
     # Mean color of each region in the scaled picture; a region too small to be seen there has none.
     counts = np.maximum(np.bincount(labels.ravel()), 1)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from segment.core.class_names import make_default_name
 from segment.output.pictures.panels import draw_thumbnails
 from segment.output.report.page import encode_picture_url, render_template
+from segment.pipeline.shown_image import choose_shown_image
 from segment.segmenter.class_model.training import DRIFT_LIMIT
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ def make_thumbnail_urls(result: Segmentation) -> dict[str, str]:
     dict of str to str
         ``photograph``, a ``data:`` URL of a JPEG, and ``thumbnail``, one of a PNG.
     """
-    photograph, segments = draw_thumbnails(result.image, result.label_image, result.colors)
+    image, _ = choose_shown_image(result.image, result.config)
+    photograph, segments = draw_thumbnails(image, result.label_image, result.colors)
     return {
         "photograph": encode_picture_url(photograph, suffix=".jpg"),
         "thumbnail": encode_picture_url(segments, suffix=".png"),

@@ -29,6 +29,7 @@ from segment.output.report.line_chart import draw_line_chart
 from segment.output.tables import format_area, format_expected_share, format_number, format_share
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.interest_table import tabulate_interest
+from segment.pipeline.shown_image import choose_shown_image
 from segment.preprocessor.logarithms import LOG_RANGE
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def render_page(result: Segmentation) -> str:
         HTML that needs no other file and no network. The same for the same image and settings, but for the seconds and
         the versions.
     """
-    original, segments = scale_pair(result.image, result.label_image, result.colors)
+    shown, _ = choose_shown_image(result.image, result.config)
+    original, segments = scale_pair(shown, result.label_image, result.colors)
     return render_template(
         "page.html",
         title=result.provenance.source,
@@ -75,7 +77,8 @@ def render_page(result: Segmentation) -> str:
         command=shlex.join(_build_command(result)),
         settings=_list_settings(result.config, is_default=False),
         defaults=_list_settings(result.config, is_default=True),
-        stretched=stretch_for_display(result.image) is not result.image,
+        is_logarithmic=result.config.log_scale,
+        is_stretched=stretch_for_display(shown) is not shown,
         seconds=result.provenance.seconds,
         versions=[("segment", __version__), *((name, version(name)) for name in _LIBRARIES)],
     )

@@ -14,7 +14,7 @@ import { connectTakeAway, refreshCommand } from "./take_away.js";
 import { Viewer } from "./viewer.js";
 
 // What makes another picture of the same file.
-const OF_PICTURE = ["page", "bands", "crop", "keep_profile", "allow_truncated"];
+const OF_PICTURE = ["page", "bands", "crop", "keep_profile", "allow_truncated", "log_scale"];
 
 /** Make the parts that need nothing of the server. */
 function makeParts() {

@@ -5,6 +5,8 @@ const MAX_SIZE = 4096; // that the server takes
 
 const isLoading = ({ group }) => group === "Loading";
 
+const isAboutPicture = (setting) => isLoading(setting) || ["bands", "log_scale"].includes(setting.name);
+
 /** Longer side, in pixels, of what is shown of an image of a size: that of the screen. */
 function screenSize({ width = 1, height = 1 }) {
   const { clientWidth, clientHeight } = $("frame");
@@ -21,10 +23,10 @@ export const imageQuery = () => [["image", page.image.id], ["size", screenSize(p
 
 /** Settings of the picture itself, for an image of a size: what is drawn does not darken it. */
 export const pictureQuery = (size) => [["size", screenSize(size)],
-  ...page.controls.query((setting) => isLoading(setting) && setting.name !== "roi" || setting.name === "bands")];
+  ...page.controls.query((setting) => isAboutPicture(setting) && setting.name !== "roi")];
 
-/** Settings by which the size and bands of an image are told. */
-export const aboutQuery = () => page.controls.query((setting) => isLoading(setting) || setting.name === "bands");
+/** Settings by which the size and bands of an image are told, and how it is shown. */
+export const aboutQuery = () => page.controls.query(isAboutPicture);
 
 /** Settings by which a file is read that is sent. */
 export const fileQuery = () => page.controls.query((setting) => isLoading(setting) && !["roi", "crop"].includes(setting.name));
