@@ -13,6 +13,8 @@ from segment.cli.options import DEBUG, JSON, OUTPUT, add_setting_options, make_c
 from segment.cli.parameter_types import NamedPath
 from segment.core.class_names import MAX_CLASSES
 from segment.core.errors import SettingsError
+from segment.runs.image_job import relabel_job
+from segment.runs.job import plan_relabel_jobs
 
 __all__ = ["relabel_labels"]
 
@@ -49,8 +51,6 @@ def relabel_labels(
     STEM_relabeled_labels.png is written, and what --save names. --image is read with the --page, --crop and --bands of
     RESULT, unless others are given.
     """
-    from segment.runs.relabel_job import plan_relabel_jobs, relabel_job
-
     if image is not None and len(results) > 1:
         raise SettingsError(f"image (--image): with one RESULT; got {len(results)}. Relabel them one by one.")
     save = ("labels",) if image is None else ("panel", "labels")

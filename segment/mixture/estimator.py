@@ -14,8 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
 from segment.mixture.covariances import compress_covariances
-from segment.mixture.estimator_parameters import check_parameters
-from segment.mixture.estimator_start import build_start, print_iterations
+from segment.mixture.estimator_parameters import build_start, check_parameters, print_iterations
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.incremental import start_stepwise_em, update_stepwise_em
 from segment.mixture.model import MixtureModel

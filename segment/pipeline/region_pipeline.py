@@ -25,8 +25,7 @@ from segment.pipeline.shown_image import choose_shown_image
 from segment.pipeline.sources import Source
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.regions.region_finding import find_hierarchy
-from segment.segmenter.regions.region_graph import RegionGraph
-from segment.segmenter.regions.region_hierarchy import RegionHierarchy
+from segment.segmenter.regions.region_hierarchy import RegionGraph, RegionHierarchy
 
 __all__ = ["RegionSegmentation", "segment_regions"]
 

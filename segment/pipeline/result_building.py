@@ -11,7 +11,6 @@ from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import extract_features
 from segment.pipeline.class_table import ClassRow, set_expected_shares, tabulate_classes
 from segment.pipeline.fine_structure import warn_of_fine_structure
-from segment.pipeline.isolated_pixels import warn_of_isolated_pixels
 from segment.pipeline.label_cleanup import (
     LabelCleaner,
     count_cleanup_moves,
@@ -19,7 +18,7 @@ from segment.pipeline.label_cleanup import (
     is_cleanup_by_evidence,
     resolve_sizes,
 )
-from segment.pipeline.proportional_noise import warn_of_proportional_noise
+from segment.pipeline.noise_warnings import warn_of_isolated_pixels, warn_of_proportional_noise
 from segment.pipeline.provenance import Provenance
 from segment.pipeline.result import Segmentation
 from segment.pipeline.result_warnings import (

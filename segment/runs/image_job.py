@@ -20,13 +20,13 @@ from segment.runs.class_source import ClassSource
 from segment.runs.config_files import write_config_file
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome, TriedRow
-from segment.runs.result_outcome import describe_result, warn_of_lost_georeference
+from segment.runs.result_outcome import describe_result, list_colors, warn_of_lost_georeference
 
 if TYPE_CHECKING:
     from segment.loader.loader import LoadedFile
     from segment.pipeline.exploration import Exploration
 
-__all__ = ["Work", "compare_job", "explore_job", "run_job", "segment_job"]
+__all__ = ["Work", "compare_job", "explore_job", "relabel_job", "run_job", "segment_job"]
 
 # The folder for the results takes nothing more: all further images would fail alike.
 _FOLDER_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -204,6 +204,36 @@ def _collect_warnings(found: Exploration) -> tuple[str, ...]:
     everywhere = len(found.results)
     return found.warnings + tuple(
         words if len(those) == everywhere else f"k = {', '.join(those)}: {words}" for words, those in numbers.items()
+    )
+
+
+def relabel_job(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
+    """Relabel one label image and write the results.
+
+    Parameters
+    ----------
+    job, config, on_stage
+        As for :func:`run_job`; the number of classes is that of the labels.
+
+    Returns
+    -------
+    Outcome
+        The files and the class table.
+    """
+    from segment.pipeline.relabeling import relabel_classes
+
+    on_stage(Stage.READ)
+    result = relabel_classes(job.source, job.pictured, config)
+    on_stage(Stage.WRITE)
+    paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    return Outcome(
+        job,
+        tuple(paths),
+        result.classes,
+        list_colors(result.colors),
+        changed=math.nan,
+        warnings=result.warnings + warn_of_lost_georeference(result),
+        old_numbers=result.old_numbers,
     )
 
 

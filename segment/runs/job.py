@@ -15,7 +15,7 @@ from segment.config.products import plan_files
 from segment.core.errors import SegmentError, SettingsError, printable_path
 from segment.loader.loader import count_pages
 
-__all__ = ["Job", "plan_jobs", "refuse_conflicts"]
+__all__ = ["Job", "plan_jobs", "plan_relabel_jobs"]
 
 _JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"})
 
@@ -173,7 +173,39 @@ def plan_jobs(
         )
         for folder, source in zip(folders, distinct, strict=True)
     ]
-    refuse_conflicts(jobs, [*distinct, *also_read], config)
+    _refuse_shared_paths(jobs, [*distinct, *also_read], config)
+    return jobs
+
+
+def plan_relabel_jobs(sources: tuple[Path, ...], output: Path, config: SegmentConfig, image: Path | None) -> list[Job]:
+    """Decide where the results of every label image go.
+
+    Parameters
+    ----------
+    sources : tuple of Path
+        The label images.
+    output : Path
+        Folder for the results.
+    config : SegmentConfig
+        The settings of all.
+    image : Path, optional
+        The image that was segmented, which no result may replace.
+
+    Returns
+    -------
+    list of Job
+        ``sea_labels.png`` gives ``sea_relabeled_labels.png``.
+
+    Raises
+    ------
+    SettingsError
+        If two label images would share a result, or a result would replace a file that is read.
+    """
+    distinct = dict.fromkeys(sources)
+    jobs = [
+        Job(source, output, f"{source.stem.removesuffix('_labels')}_relabeled", pictured=image) for source in distinct
+    ]
+    _refuse_shared_paths(jobs, [*sources, *(() if image is None else (image,))], config)
     return jobs
 
 
@@ -185,23 +217,8 @@ def _count_pages(source: Path) -> int:
         return 1
 
 
-def refuse_conflicts(jobs: Sequence[Job], read: Sequence[Path], config: SegmentConfig) -> None:
-    """Refuse jobs that would share a result, or of which a result would replace a file that is read.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        Of one run.
-    read : sequence of Path
-        All files that they read.
-    config : SegmentConfig
-        The settings of all.
-
-    Raises
-    ------
-    SettingsError
-        If there are such jobs.
-    """
+def _refuse_shared_paths(jobs: Sequence[Job], read: Sequence[Path], config: SegmentConfig) -> None:
+    """Refuse jobs that would share a result, or of which a result would replace a file that is read."""
     # A symbolic link is an input at its own place and at the place of the file that it leads to.
     inputs = {_fold_name(place) for source in read for place in (_locate(source), os.path.realpath(source))}
     owners: dict[str, Path] = {}

@@ -1,4 +1,4 @@
-"""Wrong parameters of the estimator, beside those of scikit-learn."""
+"""Wrong parameters of the estimator, beside those of scikit-learn, and what a fit starts from by them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from sklearn.mixture import GaussianMixture as Reference
 
 from segment import GaussianMixture
 from segment.core.errors import SettingsError
+from segment.mixture.estimator_parameters import build_start
+from segment.mixture.model import MixtureModel
 
 GROUPS = np.array([[0.0], [0.5], [9.0], [9.5]])
 WHOLE = ["n_components", "max_iter", "n_init", "verbose", "verbose_interval"]
@@ -41,3 +43,18 @@ def test_either_tolerance_may_be_infinite_and_no_other_number() -> None:
             GaussianMixture(**{name: np.inf}).fit(GROUPS)
     with pytest.raises(SettingsError, match=r"^reg_covar: a number of at least 0; got 1000"):
         GaussianMixture(reg_covar=10**400).fit(GROUPS)
+
+
+def test_words_of_scikit_learn_have_their_meaning() -> None:
+    assert build_start("kmeans", None, None, None, 2, 1, "full") == "k-means++"
+    assert build_start("random_from_data", None, None, None, 2, 1, "full") == "random"
+    start = build_start("kmeans", None, [[0.0], [4.0]], [1.0, 0.25], 2, 1, "spherical")
+    assert isinstance(start, MixtureModel)
+    assert (start.weights.tolist(), start.covariances.ravel().tolist()) == ([0.5, 0.5], [1.0, 4.0])
+
+
+def test_arrays_that_need_others_are_refused() -> None:
+    with pytest.raises(SettingsError, match="Give all three"):
+        build_start("kmeans", np.ones(2) / 2, None, None, 2, 1, "full")
+    with pytest.raises(SettingsError, match="Give both"):
+        build_start("kmeans", None, None, np.ones(2), 2, 1, "spherical")

@@ -75,7 +75,7 @@ LIBRARIES = {
     "segmenter": {"numpy"},
     "segmenter.regions.boundary_evidence": {"numpy", "scipy"},
     "segmenter.regions.region_field": {"numpy", "scipy"},
-    "segmenter.regions.region_graph": {"networkx", "numpy"},
+    "segmenter.regions.region_hierarchy": {"networkx", "numpy"},
     "segmenter.regions.watershed_basins": {"numpy", "scipy", "skimage"},
     "postprocessor": {"numpy"},
     "pipeline": {"numpy"},
@@ -139,7 +139,7 @@ MODULES = {
 }
 NO_FILES = [name for name in MODULES if name.split(".")[0] not in FILE_ROOMS and name not in FILE_MODULES]
 # The estimator prints its iterations where it is asked to be verbose, as in scikit-learn.
-NO_TERMINAL = [name for name in MODULES if name.split(".")[0] != "cli" and name != "mixture.estimator_start"]
+NO_TERMINAL = [name for name in MODULES if name.split(".")[0] != "cli" and name != "mixture.estimator_parameters"]
 
 
 @cache

@@ -16,9 +16,9 @@ from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
 from segment.mixture.rejection import find_rejection_threshold
+from segment.pipeline.noise_warnings import warn_of_proportional_noise
 from segment.pipeline.pixel_selection import warn_of_flat_border
 from segment.pipeline.preparation import preprocess
-from segment.pipeline.proportional_noise import warn_of_proportional_noise
 from segment.pipeline.uneven_light import warn_of_uneven_light
 from segment.preprocessor.logarithms import refuse_logarithms, warn_of_low_values
 from segment.preprocessor.preprocessor import clip_floats

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import segment
-from segment.pipeline.isolated_pixels import MIN_NUMBER, N_BANDS, count_isolated_pixels, warn_of_isolated_pixels
+from segment.pipeline.noise_warnings import MIN_ISOLATED, N_BANDS, count_isolated_pixels, warn_of_isolated_pixels
 
 TOLD = "as under salt-and-pepper noise. Give --denoise median"
 
@@ -59,7 +59,7 @@ def test_who_asks_for_no_clean_up_is_told_nothing(halves: np.ndarray, rng: np.ra
 
 def test_a_few_single_pixels_of_a_drawing_are_part_of_it() -> None:
     drawing = np.full((40, 40), 50, np.uint8)
-    at = np.arange(2, 2 + 3 * (MIN_NUMBER // 4), 3)
+    at = np.arange(2, 2 + 3 * (MIN_ISOLATED // 4), 3)
     drawing[at, at] = 200
     found = segment.segment_image(drawing, k=2)
     assert [counts.sum() for counts in count_isolated_pixels(found.labels)] == [len(at), drawing.size]
