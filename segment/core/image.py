@@ -30,8 +30,7 @@ from segment.core.value_scale import infer_scale_of_pixels
 
 __all__ = ["Image"]
 
-# Rows that are converted at a time, so that no full-size copy in floating point is needed.
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 256  # that are converted at a time: no full-size copy in floating point is needed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,7 +42,7 @@ class Image(EqualByValue):
 
     Parameters
     ----------
-    pixels, valid, black, white, notes, is_scale_inferred, georeference, file_name, interest, pixel_size, stored
+    pixels, valid, black, white, notes, is_scale_inferred, georeference, file_name, interest, pixel_size, stored, limits
         The attributes.
 
     Attributes
@@ -69,6 +68,8 @@ class Image(EqualByValue):
     stored : ndarray of shape (H, W) or (H, W, C), optional
         The values in the file, which `nodata` means, where `pixels` has others: of a TIFF with a palette, of 1 to 7
         bits or with white as 0. None in the image of a result.
+    limits : tuple of float, optional
+        Floats beyond these count as these in tables; None for black and white. They differ on the scale of a model.
 
     See Also
     --------
@@ -101,6 +102,7 @@ class Image(EqualByValue):
     interest: RegionsOfInterest | None = None
     pixel_size: PixelSize = NO_SIZE
     stored: NDArray[Any] | None = field(default=None, compare=False)
+    limits: tuple[float, float] | None = None
 
     def __repr__(self) -> str:
         kind = {1: "gray", 3: "RGB"}.get(self.n_bands, f"{self.n_bands} bands")
@@ -361,19 +363,16 @@ class Image(EqualByValue):
             return cls.from_array(
                 picture.array, valid=shown, white=picture.white if white is None else white, **options
             )
-        values, is_given, gaps = convert_to_array(array, channel_axis, bands)
+        # A pixel is valid if it is opaque, allowed by the caller and finite.
+        values, is_valid, gaps = convert_to_array(array, channel_axis, bands)
         if alpha and (values.ndim == 2 or values.shape[2] < 2):
             raise ImageError(f"alpha: the last of at least two bands; got the shape {values.shape}. Leave it out.")
-
-        # A pixel is valid if it is opaque, allowed by the caller and finite.
-        is_valid = is_given
         if alpha:
             is_opaque = find_opaque(values, white)
             notes += describe_transparent(is_opaque)
-            is_valid = combine_masks(is_opaque, is_given)
+            is_valid = combine_masks(is_opaque, is_valid)
             values = values[..., :-1]
-        if values.ndim == 3:
-            values = values[..., 0] if values.shape[2] == 1 else values
+        values = values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values
         n_bands = len(bands) or (1 if values.ndim == 2 else values.shape[2])
         notes += describe_bands(n_bands, is_known=alpha is not None or bool(bands))
         values = select_bands(values, bands) if bands else values
@@ -396,5 +395,5 @@ class Image(EqualByValue):
         is_valid = is_valid if is_valid.strides != (0, 0) else np.full(is_valid.shape, is_valid[0, 0])
         if not is_valid.all():
             pixels = np.where(is_valid if pixels.ndim == 2 else is_valid[..., None], pixels, pixels.dtype.type(0))
-        is_inferred = not is_known and pixels.dtype != np.uint8
+        is_inferred = not is_known and values.dtype not in (np.uint8, bool)
         return cls(np.ascontiguousarray(pixels), is_valid, low, high, notes + gaps + nans + scale_notes, is_inferred)

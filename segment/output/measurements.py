@@ -236,7 +236,7 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     >>> table["pixels"].tolist(), table["centroid_column"].tolist(), table["mean_gray"].tolist()
     ([2, 1], [0.5, 2.0], [15.0, 60.0])
     """
-    image = clip_floats(image)
+    image = clip_floats(image, image.limits)
     # Row 0 of every array is for label 0 and is dropped at the end.
     n = max(n_labels, int(label_image.max(initial=0))) + 1
     channels = name_channels(image.n_bands)

@@ -23,7 +23,7 @@ from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
-from segment.segmenter.class_model.value_scale import ValueScale
+from segment.segmenter.class_model.value_scale import ValueScale, set_scale
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
 
@@ -118,7 +118,7 @@ def collect_part(
         image = select_pixels(loaded, config, get_source_path(source, loaded), arrays, get_page(source, config))
     notes = tuple(note for note in image.notes if not isinstance(note, ScaleNote))
     if scale is not None:
-        image = replace(image, black=scale.black, white=scale.white)
+        image = set_scale(image, scale)
     on_stage(Stage.PREPROCESS)
     preprocessed = preprocess(image, config)
     on_stage(Stage.COUNT_COLORS)

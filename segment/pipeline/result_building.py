@@ -123,8 +123,8 @@ def build_result(
     """
     raw, clean = (found.classes.merge_labels(labels.label_image) for labels in (labeled, cleaned))
     labels = enlarge(clean, image)
-    # Extreme floats count as black or white in the means too.
-    rows = tabulate_classes(labels, clip_floats(image), len(found.names))
+    # A few extreme floats count as black or white in the means too.
+    rows = tabulate_classes(labels, clip_floats(image, image.limits), len(found.names))
     moves, estimate = count_cleanup_moves(raw, clean, len(rows)), None
     if labeled.shares:
         moved = moves / max(1, int(np.count_nonzero(clean))) if is_cleanup_by_evidence(config) else 0.0

@@ -41,13 +41,15 @@ _EDGE_SHARE = 0.1
 _MIN_RADIUS = 0.5
 
 
-def clip_floats(image: Image) -> Image:
+def clip_floats(image: Image, limits: tuple[float, float] | None = None) -> Image:
     """Replace float values beyond black and white by these, so that a filter does not spread them.
 
     Parameters
     ----------
     image : Image
         It is not changed.
+    limits : tuple of float, optional
+        Other limits than black and white.
 
     Returns
     -------
@@ -62,10 +64,11 @@ def clip_floats(image: Image) -> Image:
     """
     if image.pixels.dtype.kind != "f" or not image.valid.any():
         return image
+    low, high = limits or (image.black, image.white)
     used = image.pixels if image.valid.all() else image.pixels[image.valid]
-    if used.min() >= image.black and used.max() <= image.white:
+    if used.min() >= low and used.max() <= high:
         return image
-    return _replace_pixels(image, np.clip(image.pixels, np.float32(image.black), np.float32(image.white)), image.valid)
+    return _replace_pixels(image, np.clip(image.pixels, np.float32(low), np.float32(high)), image.valid)
 
 
 def shrink(image: Image, *, max_size: int) -> Image:

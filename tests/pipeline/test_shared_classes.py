@@ -229,6 +229,31 @@ def test_one_value_below_zero_does_not_change_the_classes_of_signed_integers() -
             assert np.array_equal(one[0], np.repeat([1, 2, 3], 10))
 
 
+def test_a_dark_scene_of_signed_integers_has_the_classes_of_the_others() -> None:
+    """Heights above the sea in 16 bits with a sign: those of a plain would fit in 8 bits."""
+    heights = np.random.default_rng(0).normal([[20, 120, 300]], 4, (40, 3)).clip(0)
+    hills = np.repeat(heights, 10, axis=1).astype(np.int16)
+    plain = hills[:, :20]
+    for first, second in ((plain, hills), (hills, plain)):
+        model = segment.fit_classes([first, second], k=3)
+        assert not model.training.notes
+        for image in (hills, plain):
+            expected = np.repeat([1, 2, 3], 10)[: image.shape[1]]
+            assert np.array_equal(segment.apply_classes(model, image).label_image, np.tile(expected, (40, 1)))
+
+
+def test_means_of_values_beyond_the_scale_of_a_model_are_their_own() -> None:
+    """A summer is warmer than the spring that a model was fitted to."""
+    spring = np.repeat(np.random.default_rng(0).normal([[5, 12, 20]], 0.5, (40, 3)), 10, axis=1).astype(np.float32)
+    summer = np.where(np.arange(30) < 20, spring, spring + 6)
+    result = segment.apply_classes(segment.fit_classes([spring], k=3), summer)
+    assert any("count as black or white" in note for note in result.warnings)
+    expected = summer[:, 20:].astype(float)
+    assert result.classes[2].mean == pytest.approx((expected.mean(),), rel=1e-6)
+    assert result.class_table()["mean_gray"][2] == pytest.approx(expected.mean(), rel=1e-6)
+    assert result.class_table()["deviation_gray"][2] == pytest.approx(expected.std(), rel=1e-5)
+
+
 def test_images_of_different_depth_give_a_note(photographs: dict[str, np.ndarray]) -> None:
     pixels = photographs["landscape"]
     model = segment.fit_classes([pixels, pixels.astype(np.uint16) * 257], k=4)

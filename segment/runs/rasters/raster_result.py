@@ -215,11 +215,13 @@ def _describe_classes(
     """Describe the classes so that they can be found in other images."""
     fitted = classes.fitted
     n_pixels = max(1, sum(row.pixels for row in rows))
+    # As of an image, the values of wider integers that are stored in 8 bits.
+    kind = raster.kind if raster.is_scale_known or raster.kind != "uint8" else "uint16"
     return ClassModel.from_fit(
         fitted.classes,
         fitted.names,
         space=classes.space,
-        scale=ValueScale(raster.kind, raster.black, raster.white),
+        scale=ValueScale(kind, raster.black, raster.white),
         config=config,
         training=Training(1, n_pixels, fitted.log_likelihood, fitted.log_likelihood),
     )

@@ -73,6 +73,8 @@ class Raster:
         The text of a virtual raster, or of one whose bands are several files; empty for a single file.
     sources : tuple of str
         The files that it takes its pixels from.
+    limits : tuple of float, optional
+        Those of :class:`segment.Image`.
     """
 
     path: str
@@ -101,6 +103,7 @@ class Raster:
     driver: str = "GTiff"
     vrt: str = ""
     sources: tuple[str, ...] = ()
+    limits: tuple[float, float] | None = None
 
     @property
     def georeference(self) -> Georeference:
@@ -271,4 +274,5 @@ class Raster:
         if not valid.all():
             # Pixels that are not valid are 0, so that the value in the file cannot matter.
             pixels = np.where(valid if pixels.ndim == 2 else valid[..., None], pixels, pixels.dtype.type(0))
-        return Image(np.ascontiguousarray(pixels), valid, self.black, self.white, self.notes)
+        pixels = np.ascontiguousarray(pixels)
+        return Image(pixels, valid, self.black, self.white, self.notes, limits=self.limits)

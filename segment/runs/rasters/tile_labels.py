@@ -18,6 +18,7 @@ from segment.pipeline.label_cleanup import LabelCleaner, count_pixels_and_region
 from segment.pipeline.result_warnings import find_labels_lost_in_cleanup
 from segment.postprocessor.color_evidence import MAX_JUDGED_PIXELS
 from segment.postprocessor.windows import compute_reach
+from segment.preprocessor.preprocessor import clip_floats
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, compute_field_step, is_field_fine
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
@@ -115,9 +116,10 @@ def label_tile(
     cleaned = cleaner.clean(raw, image).label_image
     before, clean = (classes.merge_labels(labels[rows, columns]) for labels in (raw, cleaned))
     valid = image.valid[rows, columns]
-    if config.log_scale:
-        # Tables have the values of the file.
-        shown = read_preprocessed(raster, window, replace(config, log_scale=False))
+    # Tables have the values of the file.
+    if config.greyscale or config.log_scale or config.denoise != "none" or raster.limits:
+        shown = raster.read(window)
+        shown = clip_floats(shown, shown.limits)
     else:
         shown = replace(image, pixels=np.ascontiguousarray(image.pixels[rows, columns]), valid=valid)
     place = raster.georeference.move_origin(window.column, window.row)

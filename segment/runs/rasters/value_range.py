@@ -189,4 +189,5 @@ def take_model_scale(raster: Raster, model: ClassModel) -> Raster:
     """
     small = replace(raster.read_thumbnail(_MAX_SIDE), is_scale_inferred=not raster.is_scale_known)
     scaled = model.rescale_image(small)
-    return replace(raster, black=scaled.black, white=scaled.white, notes=scaled.notes)
+    kind = scaled.pixels.dtype.name
+    return replace(raster, kind=kind, black=scaled.black, white=scaled.white, notes=scaled.notes, limits=scaled.limits)

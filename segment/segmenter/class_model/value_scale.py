@@ -9,7 +9,7 @@ import numpy as np
 from segment.core.float_scale import ScaleNote
 from segment.core.image import Image
 
-__all__ = ["ValueScale", "apply_value_scale"]
+__all__ = ["ValueScale", "apply_value_scale", "set_scale"]
 
 # Share of the pixel values that may lie beyond the model's black and white where these replace a guess.
 _MAX_SHARE_OUTSIDE = 0.01
@@ -40,8 +40,18 @@ class ValueScale:
 
     @classmethod
     def from_image(cls, image: Image) -> ValueScale:
-        """Take the scale of an image."""
-        return cls(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
+        """Take the scale of an image.
+
+        Examples
+        --------
+        >>> values = np.array([[20, 200]])
+        >>> [ValueScale.from_image(Image.from_array(values.astype(dtype))).dtype for dtype in (np.uint8, np.int16)]
+        ['uint8', 'uint16']
+        """
+        # Wider integers are stored in 8 bits where they fit: other images of their kind have larger ones.
+        name = image.pixels.dtype.name
+        name = "uint16" if name == "uint8" and image.is_scale_inferred else name
+        return cls(name, image.black, image.white, image.is_scale_inferred)
 
     def has_unit_of(self, other: ValueScale) -> bool:
         """Say whether equal values stand for the same in both, where black and white are guesses.
@@ -73,6 +83,14 @@ class ValueScale:
         ranges = whole.white - whole.black, high - low
         is_inside = low <= whole.black < whole.white <= high
         return is_whole or is_inside or max(ranges) < _MAX_RANGE_FACTOR * min(ranges)
+
+
+def set_scale(image: Image, scale: ValueScale) -> Image:
+    """Set black and white of an image; integers that were stored in 8 bits get 16 where white is not 255."""
+    pixels = image.pixels
+    if pixels.dtype == np.uint8 and (scale.black, scale.white) != (0, 255):
+        pixels = pixels.astype(np.uint16)
+    return replace(image, pixels=pixels, black=scale.black, white=scale.white)
 
 
 def apply_value_scale(image: Image, scale: ValueScale) -> Image:
@@ -126,6 +144,8 @@ def apply_value_scale(image: Image, scale: ValueScale) -> Image:
                 note += f": {100 * share:.3g} % of them lie beyond and count as black or white"
             if share > _MAX_FLOAT_SHARE_OUTSIDE:
                 note += ". Give values in the unit of the training images, or fit the model again"
-            return replace(image, black=black, white=white, notes=(*notes, note))
+            # Values beyond the scale of the model are no outliers: tables have them as they are.
+            limits = (min(own.black, black), max(own.white, white))
+            return replace(set_scale(image, scale), notes=(*notes, note), limits=limits)
     note = f"its values from {image.black:g} to {image.white:g} stand for the model's {black:g} to {white:g}"
     return replace(image, notes=(*image.notes, note))

@@ -57,6 +57,24 @@ def test_a_class_that_is_not_there_is_empty(tmp_path: Path, rng: np.random.Gener
     assert not [note for note in found.warnings if "empty" in note]
 
 
+@pytest.mark.parametrize("kind", ["int16", "float32"])
+def test_values_on_the_scale_of_a_model_are_those_of_an_image(
+    tmp_path: Path, rng: np.random.Generator, kind: str
+) -> None:
+    """Signed integers below 256 are read as those of the model; floats beyond its scale are not clipped in means."""
+    values = np.repeat([[20, 120, 300]], 30, axis=1).repeat(60, axis=0) + rng.normal(0, 4, (60, 90))
+    other = values[:, :60] if kind == "int16" else values + np.where(values > 200, 50, 0)
+    model = segment.fit_classes([values.clip(0).astype(kind)], k=3, n_init=2)
+    source = write(tmp_path / "a.tif", other.clip(0).astype(kind))
+    found = segment.segment_raster(source, tmp_path / "out.tif", model=model, tile=17)
+    assert read(found.path).tolist() == [np.repeat([1, 2, 3], 30)[: other.shape[1]].tolist()] * 60
+    result = segment.apply_classes(model, source)
+    for row, expected in zip(found.classes, result.classes, strict=True):
+        assert row.mean == pytest.approx(expected.mean)
+        pixels = other.clip(0).astype(kind)[result.label_image == row.label]
+        assert row.mean == (pytest.approx((pixels.mean(dtype=float),)) if pixels.size else ())
+
+
 def test_a_model_of_a_raster_is_applied_by_the_command(
     tmp_path: Path, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
 ) -> None:

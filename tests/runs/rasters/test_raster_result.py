@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,3 +86,16 @@ def test_pixels_that_are_nan_in_some_bands_are_told_as_of_an_image(tmp_path: Pat
     chosen = segment.segment_raster(source, tmp_path / "chosen.tif", k=2, tile=17, spatial="none", bands=(1, 2))
     assert chosen.classes[0].pixels + chosen.classes[1].pixels == 36 * 60
     assert told not in chosen.warnings
+
+
+@pytest.mark.parametrize("settings", [{"denoise": "median"}, {"greyscale": True}, {"log_scale": True}])
+def test_means_are_those_of_the_file_however_it_is_preprocessed(
+    tmp_path: Path, rng: np.random.Generator, settings: dict[str, Any]
+) -> None:
+    pixels = np.repeat([[[20, 40, 60], [90, 140, 120]]], 30, axis=1).repeat(40, axis=0).astype(np.uint8)
+    pixels[rng.random((40, 60)) < 0.02] = 255
+    source = write(tmp_path / "a.tif", pixels)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=17, roi="grid:1x2", **settings)
+    labels = read(found.path)
+    for row in found.classes:
+        assert row.mean == pytest.approx(tuple(pixels[labels == row.label].mean(axis=0)))

@@ -50,11 +50,30 @@ def test_a_signed_integer_below_zero_does_not_change_what_the_others_mean() -> N
         assert (found.black, found.white) == (other.black, other.white) != (image.black, image.white)
 
 
-@pytest.mark.parametrize("high", [400, 846])
+@pytest.mark.parametrize("high", [200, 400, 846])
 def test_a_dark_scene_of_signed_integers_is_not_stretched(high: int) -> None:
-    for low, scale in ((-40, ("uint16", 0, 16383)), (3, ("float32", -167.3, 65535))):
-        image = Image.from_array(np.linspace(low, high, 100).astype(np.int16).reshape(10, 10))
-        assert apply_value_scale(image, ValueScale(*scale)).white == scale[2] != image.white
+    for low, scale in ((-40, ("uint16", 0, 16383)), (3, ("float32", -167.3, 65535)), (3, ("uint16", 0, 1023))):
+        values = np.linspace(low, high, 100).astype(np.int16).reshape(10, 10)
+        image = Image.from_array(values)
+        found = apply_value_scale(image, ValueScale(*scale))
+        assert (found.black, found.white) == scale[1:]
+        assert np.array_equal(found.pixels, values)
+
+
+def test_integers_of_8_bits_keep_their_white() -> None:
+    image = Image.from_array(np.linspace(3, 200, 100).astype(np.uint8).reshape(10, 10))
+    found = apply_value_scale(image, ValueScale("uint16", 0, 1023))
+    assert (found.pixels.dtype, found.white) == (np.uint8, 255)
+
+
+def test_values_beyond_the_model_are_no_outliers_but_those_far_from_all_others_are() -> None:
+    values = np.linspace(10, 40, 5000, dtype=np.float32).reshape(50, 100)
+    values[7, 7] = 60_000
+    own = Image.from_array(values)
+    found = apply_value_scale(own, ValueScale("float32", 5, 30))
+    assert (found.black, found.white) == (5, 30)
+    assert found.limits == (5, own.white)
+    assert 40 < own.white < 100
 
 
 def test_shares_of_full_light_and_floats_in_a_much_smaller_unit_are_not_integers() -> None:
