@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from segment.config.config import SegmentConfig
@@ -27,7 +27,7 @@ from segment.segmenter.class_model.value_scale import ValueScale, set_scale
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
 
-__all__ = ["ImagePart", "TrainingImage", "collect_part", "find_common_scale", "fit_parts"]
+__all__ = ["ImagePart", "TrainingImage", "collect_part", "find_common_scale", "fit_parts", "read_on_common_scale"]
 
 MAX_CELLS = 2**21  # of all images that are kept: some 200 MB
 BINS = (64, 32, 16, 8, 4, 2)  # along the widest feature, tried in turn where an image has too many cells of its own
@@ -57,17 +57,6 @@ class ImagePart:
     scale: ValueScale
     n_bins: int
     notes: tuple[str, ...] = ()
-
-    def is_misread(self, scale: ValueScale) -> bool:
-        """Say whether the image must be read again, on the scale that it shares with the others.
-
-        Parameters
-        ----------
-        scale : ValueScale
-            The common scale.
-        """
-        has_other_ends = (self.scale.black, self.scale.white) != (scale.black, scale.white)
-        return has_other_ends and _are_alike(self.scale, scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +139,41 @@ def _merge_many_cells(data: FitData, n_images: int) -> tuple[Cells, int]:
             break
         cells, n_bins = coarsen(cells, bins), bins
     return cells, n_bins
+
+
+def read_on_common_scale(
+    images: Sequence[TrainingImage],
+    parts: Mapping[int, ImagePart],
+    read: Callable[[list[TrainingImage]], dict[int, ImagePart]],
+) -> tuple[dict[int, ImagePart], ValueScale]:
+    """Read images again whose black and white are a guess that differs from the scale that all of them share.
+
+    Parameters
+    ----------
+    images : sequence of TrainingImage
+        All images.
+    parts : mapping of int to ImagePart
+        What those that can be read have contributed, by their numbers; at least one.
+    read : callable
+        Reads some images as these were read.
+
+    Returns
+    -------
+    parts : dict of int to ImagePart
+        The same images on one scale, in the order of their numbers.
+    scale : ValueScale
+        That scale.
+    """
+    numbers = sorted(parts)
+    scale = find_common_scale([parts[number].scale for number in numbers])
+    again = read([replace(images[number], scale=scale) for number in numbers if _is_misread(parts[number], scale)])
+    return {number: again.get(number, parts[number]) for number in numbers}, scale
+
+
+def _is_misread(part: ImagePart, scale: ValueScale) -> bool:
+    """Say whether an image must be read again, on the scale that it shares with the others."""
+    has_other_ends = (part.scale.black, part.scale.white) != (scale.black, scale.white)
+    return has_other_ends and _are_alike(part.scale, scale)
 
 
 def find_common_scale(scales: Sequence[ValueScale]) -> ValueScale:

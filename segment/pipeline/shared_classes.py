@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import Any, Unpack
@@ -18,7 +17,7 @@ from segment.core.image import Image
 from segment.core.stages import Stage
 from segment.mixture.selection import Selection
 from segment.pipeline.model_application import AppliedModel
-from segment.pipeline.multi_image_fit import ImagePart, TrainingImage, collect_part, find_common_scale, fit_parts
+from segment.pipeline.multi_image_fit import ImagePart, TrainingImage, collect_part, fit_parts, read_on_common_scale
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, take_arrays
 from segment.pipeline.preparation import preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
@@ -114,17 +113,15 @@ def fit_and_select(
         raise SettingsError("sources: at least one image; got none. Name some.")
     images = [TrainingImage(source, number, len(several)) for number, source in enumerate(several)]
 
-    def collect(image: TrainingImage) -> ImagePart:
-        return collect_part(image, config=config, arrays=arrays, on_stage=partial(on_stage, image.source))
+    def read(some: list[TrainingImage]) -> dict[int, ImagePart]:
+        return {
+            image.number: collect_part(image, config=config, arrays=arrays, on_stage=partial(on_stage, image.source))
+            for image in some
+        }
 
-    parts = [collect(image) for image in images]
-    # Black and white of some images are a guess: those whose guess differs from the common scale are read again.
-    scale = find_common_scale([part.scale for part in parts])
-    for image in images:
-        if parts[image.number].is_misread(scale):
-            parts[image.number] = collect(replace(image, scale=scale))
+    parts, scale = read_on_common_scale(images, read(images), read)
     on_stage("", Stage.FIT)
-    return fit_parts(parts, [get_page_name(source) for source in several], scale, config)
+    return fit_parts(list(parts.values()), [get_page_name(source) for source in several], scale, config)
 
 
 def apply_classes(

@@ -126,7 +126,7 @@ def _fit_to_images(
     sources: list[Path], config: SegmentConfig, start_workers: Callable[..., Workers]
 ) -> tuple[ClassModel, Selection]:
     """Fit one model to all images that can be read and have the features of the first; others will fail one by one."""
-    from segment.pipeline.multi_image_fit import TrainingImage, find_common_scale, fit_parts
+    from segment.pipeline.multi_image_fit import TrainingImage, fit_parts, read_on_common_scale
 
     def read_images(images: list[TrainingImage]) -> dict[int, ImagePart]:
         found = start_workers(partial(_read_image, config=config)).run(iter(images))
@@ -139,15 +139,11 @@ def _fit_to_images(
             f"{printable_path(sources[0].parent)}: none of its images can be read, so no shared model can be fitted. "
             "Check the files."
         )
-    # Black and white of some images are a guess from their own values. All must be read on one scale, so those whose
-    # guess differs from the common scale are read again.
-    scale = find_common_scale([parts[number].scale for number in sorted(parts)])
-    misread = [number for number in sorted(parts) if parts[number].is_misread(scale)]
-    parts |= read_images([replace(images[number], scale=scale) for number in misread])
+    parts, scale = read_on_common_scale(images, parts, read_images)
     # Images with other features, such as a gray one among others, cannot share the model. They fail when they are
     # segmented, with an error of their own.
     features = parts[min(parts)].data.space.feature_names
-    alike = [number for number in sorted(parts) if parts[number].data.space.feature_names == features]
+    alike = [number for number, part in parts.items() if part.data.space.feature_names == features]
     return fit_parts([parts[number] for number in alike], [printable_path(sources[n]) for n in alike], scale, config)
 
 
