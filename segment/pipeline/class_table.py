@@ -104,20 +104,21 @@ def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: 
     counts = np.zeros(n_classes, dtype=np.int64)
     sums = np.zeros((n_classes, n_channels))
     areas = np.zeros(n_classes)
+    is_uniform, pixel_area = image.grid.is_uniform, measure_pixel_area(image)
 
     def count_rows(top: int) -> list[tuple[int, int, NDArray[np.float64], float]]:
         """Return the number, the pixels, the sum and the area of each class that occurs in some rows."""
         cv2, found = load_cv2(), []
         labels, pixels = (np.ascontiguousarray(array[top : top + high]) for array in (label_image, image.pixels))
+        parts = _split_channels(pixels)
         for i in range(n_classes):
             mask = (labels == i + 1).view(np.uint8)
             if count := cv2.countNonZero(mask):
-                means = [cv2.mean(part, mask=mask) for part in _split_channels(pixels)]
-                area = count * pixel_area if image.grid.is_uniform else _sum_areas(mask, top, image)
+                means = [cv2.mean(part, mask=mask) for part in parts]
+                area = count * pixel_area if is_uniform else _sum_areas(mask, top, image)
                 found.append((i, count, count * np.concatenate(means)[:n_channels], area))
         return found
 
-    pixel_area = measure_pixel_area(image)
     # Sums are added up in the order of the rows, so that the result does not depend on the number of threads.
     for found in run_in_threads(count_rows, range(0, len(label_image), high)):
         for i, count, total, area in found:
