@@ -11,7 +11,7 @@ To try settings, name and merge classes, and paint what does not count, open a p
 .. image:: /_static/page.jpg
    :alt: The page: photograph and classes under one slider, the settings, and the classes with their names and shares
 
-Everything on it is in :doc:`/serve`. Its *Take away* gives any file, and the command that makes the same.
+Everything on it is in :doc:`/serve`. Its *Export* gives any file, and the command that makes the same.
 """
 
 import base64

@@ -177,9 +177,12 @@ def test_name_merge_color_and_export_as_the_command_writes(
     said = [text for text in page.find("#messages").text.splitlines() if "another name" in text]
     assert [text.split(".")[0] for text in said] == ["Another class is called sky", "class 2 stands for a number"]
     before = page.seen
-    # Keys alone: the list beside the class merges it.
-    page.find("#merge-1").send_keys("class 2")
+    # Keys alone: the list beside the class merges it, and they go on there.
+    page.find("#merge-1").send_keys(Keys.ARROW_DOWN)
+    assert len(page.run("document.querySelectorAll('#class-list li')")) == 4
+    ActionChains(page.driver).send_keys(Keys.ARROW_DOWN, Keys.ENTER).perform()
     page.wait("document.querySelectorAll('#class-list li').length === 3")
+    assert page.run("document.activeElement.id") == "merge-1"
     page.rename(1, "ground")
     page.driver.execute_script(
         "const box = document.getElementById('color-3'); box.value = '#10a0b0';"
@@ -370,7 +373,8 @@ def test_names_and_masks_belong_to_their_image(page: Page) -> None:
 
 def test_the_name_of_a_class_outlives_a_merge_and_numbers_are_those_of_the_files(page: Page) -> None:
     page.rename(1, "shade")
-    page.find("#merge-1").send_keys("class 2")
+    page.find("#merge-1").send_keys(Keys.ARROW_DOWN)
+    ActionChains(page.driver).send_keys("class 2", Keys.ENTER).perform()
     page.wait("document.querySelectorAll('#class-list li').length === 2")
     assert page.find("#name-1").get_property("value") == "shade"
     assert page.find("#class-list li:nth-child(2) .acts small").text == "class 2 in files"
@@ -480,6 +484,33 @@ def test_all_images_with_the_classes_of_one(page: Page) -> None:
     page.find("#thumbs li:nth-child(2) button").click()
     page.wait_for_result(before)
     assert page.find("#about").text.startswith("b.png")
+
+
+def test_a_merge_adds_the_probabilities_of_the_pixel_that_was_looked_up(page: Page) -> None:
+    page.choose("a.png")
+    page.set_value("k", 2)
+    page.find("input[value=move] + span").click()
+    page.find("#canvas").click()
+    page.wait("document.getElementById('pixel').textContent.includes('%')")
+    page.driver.execute_script(
+        "const list = document.getElementById('merge-1'); list.value = '2'; list.dispatchEvent(new Event('change'));"
+    )
+    assert page.find("#pixel").text.endswith("classes 1, 2 100.0 %")
+    page.undo()
+
+
+def test_the_line_between_picture_and_classes_is_dragged(page: Page) -> None:
+    assert page.find("#split").get_property("value") == "50"
+    drag = ActionChains(page.driver, duration=20).move_to_element_with_offset(page.find("#canvas"), 3, -60)
+    drag.click_and_hold().move_by_offset(-100, 0).release().perform()
+    assert 30 < float(page.find("#split").get_property("value")) < 45
+
+
+def test_help_is_said_without_a_mouse(page: Page) -> None:
+    page.run("document.getElementById('export').open = true")
+    for group, first, words in (("controls", "#set-smoothness", "Weight of the"), ("products", "input", "panel: the")):
+        page.driver.execute_script("arguments[0].focus()", page.find(f"#{group} {first}"))
+        assert page.run(f"document.querySelector('#{group} > .help').textContent").startswith(words)
 
 
 def test_a_narrow_window_has_all_of_it(page: Page) -> None:

@@ -13,7 +13,7 @@ export async function request(path, { query = [], method = "GET", body, signal }
       answer = await fetch(`api/${path}?${pairs}`, { method, body, headers, signal });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new ApiError("The server does not answer. Is it still running?");
+      throw new ApiError("The server does not answer. Start segment serve again, and open the address that it prints.");
     }
     // The queue of the server is full for a moment.
     if (answer.status !== 503 || attempt === 5) break;

@@ -7,10 +7,10 @@ import { connectFiles, open, showImage } from "./opening.js";
 import { $, forget, page, recall, remember, say } from "./page.js";
 import { connectTools, paint } from "./painting.js";
 import { appliedQuery, drawnQuery } from "./queries.js";
-import { lookUp, showCharts, showLabels } from "./result_view.js";
+import { lookUp, showCharts, showLabels, showPixel } from "./result_view.js";
 import { segment } from "./segmenting.js";
 import { Strip } from "./strip.js";
-import { connectTakeAway, refreshCommand } from "./take_away.js";
+import { connectExport, refreshCommand } from "./export.js";
 import { Viewer } from "./viewer.js";
 
 // What makes another picture of the same file.
@@ -20,7 +20,7 @@ const OF_PICTURE = ["page", "bands", "crop", "keep_profile", "allow_truncated", 
 function makeParts() {
   page.viewer = new Viewer($("canvas"), $("split"), { onPick: lookUp, onPaint: paint });
   page.messages = new Messages($("messages"));
-  page.classes = new ClassList($("class-list"), () => { showLabels(); showCharts(); remember(); refreshCommand(); }, say);
+  page.classes = new ClassList($("class-list"), () => { showLabels(); showPixel(); showCharts(); remember(); refreshCommand(); }, say);
   page.strip = new Strip({
     open, settings: () => page.controls.query(), applied: appliedQuery, drawn: drawnQuery, colors: () => page.classes.palette,
     begin: () => page.messages.clear("error"), fail: say,
@@ -88,7 +88,7 @@ async function begin() {
   connectFiles();
   connectView();
   connectTools();
-  connectTakeAway(page.about);
+  connectExport(page.about);
   const { images } = await getJson("images");
   for (const image of images) page.strip.add(image);
   await openAgain(images);

@@ -176,6 +176,13 @@ export class ClassList {
       const merge = make("select", { id: `merge-${key}` }, make("option", { value: "", textContent: "Merge with" }),
         ...others.map((other) => make("option", { value: other.key, textContent: other.name })));
       merge.setAttribute("aria-label", `Merge ${group.name} with`);
+      // Arrows and letters open the list: on a closed one the first key would merge at once.
+      merge.addEventListener("keydown", (event) => {
+        const isChoice = /^(Arrow|Page|Home|End)|^\S$/.test(event.key);
+        if (!isChoice || event.altKey || event.ctrlKey || event.metaKey || !merge.showPicker) return;
+        event.preventDefault();
+        merge.showPicker();
+      });
       merge.addEventListener("change", () => { if (merge.value) this.merge(key, Number(merge.value)); });
       const acts = make("div", { className: "acts" }, hide, merge);
       if (labels.length > 1) {
@@ -198,7 +205,10 @@ export class ClassList {
       this.#makeDraggable(item, key);
       return item;
     }));
-    if (focused) document.getElementById(focused)?.focus();
+    // Keys go on at the class that a merge or a split has left, where what was pressed is gone.
+    const [, key] = focused?.match(/^(?:merge|split)-(\d+)$/) ?? [];
+    const row = key && this.groups.find((labels) => labels.includes(Number(key)));
+    (document.getElementById(focused) ?? (row && document.getElementById(`merge-${row[0]}`)))?.focus();
   }
 
   #makeDraggable(item, key) {

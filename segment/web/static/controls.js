@@ -1,5 +1,5 @@
 // A control for every setting, made from the table of settings that the server sends.
-import { capitalize, make } from "./page.js";
+import { capitalize, connectHelp, make } from "./page.js";
 
 const TITLES = {
   k: "Number of classes", features: "Color space", smoothness: "Smoothness", smooth_radius: "Smooth borders",
@@ -27,6 +27,10 @@ export class Controls {
   /** Build the main controls into one form and all others, by stage, into another. */
   build(main, more, output, groups) {
     for (const name of MAIN) if (this.settings.has(name)) main.append(this.#field(this.settings.get(name)));
+    // Screen readers have it in the description of each control.
+    const help = make("p", { className: "help", ariaHidden: "true", textContent: "Point at a setting, or go to it, to see what it does." });
+    main.append(help);
+    connectHelp(main, help);
     for (const group of groups) {
       const rest = [...this.settings.values()].filter(
         (setting) => setting.group === group && !MAIN.includes(setting.name) && !ELSEWHERE.has(setting.name));
@@ -42,7 +46,9 @@ export class Controls {
       const isIdle = this.#isIdle(name);
       field.classList.toggle("idle", isIdle);
       field.querySelector("fieldset").disabled = isIdle;
-      field.title = isIdle ? `Not used with the other settings. ${this.settings.get(name).help}` : MAIN.includes(name) ? this.settings.get(name).help : "";
+      const { help } = this.settings.get(name);
+      const words = isIdle ? `Not used with the other settings. ${help}` : help;
+      if (MAIN.includes(name)) field.dataset.help = words; else field.title = isIdle ? words : "";
     }
   }
 

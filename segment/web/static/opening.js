@@ -8,6 +8,7 @@ import { segment, stopSegmenting } from "./segmenting.js";
 
 export function connectFiles() {
   $("file").addEventListener("change", (event) => { addFiles([...event.target.files]); event.target.value = ""; });
+  $("choose").addEventListener("click", () => $("file").click());
   addEventListener("dragover", (event) => {
     if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();

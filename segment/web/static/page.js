@@ -11,6 +11,16 @@ export const make = (tag, attributes = {}, ...children) => {
 /** Begin a sentence with a capital letter, unless it begins with a symbol such as k. */
 export const capitalize = (text) => text.replace(/^[a-z](?=[a-z])/, (letter) => letter.toUpperCase());
 
+/** Say in a line below some controls what that one does which the pointer or the focus is on. */
+export function connectHelp(controls, line) {
+  for (const kind of ["focusin", "pointerover"]) {
+    controls.addEventListener(kind, (event) => {
+      const { help } = event.target.closest("[data-help]")?.dataset ?? {};
+      if (help) line.textContent = help;
+    });
+  }
+}
+
 const KEPT = "segment"; // in the session of the tab, so that a reload goes on
 
 // `kept` are the names, colors and merges of an image that was open before; they wait for its classes.

@@ -4,14 +4,16 @@ import { drawCurve, drawHistogram } from "./charts.js";
 import { parseColor } from "./classes.js";
 import { $, capitalize, make, page, remember, say } from "./page.js";
 import { drawnQuery, imageQuery } from "./queries.js";
-import { refreshCommand, showProducts } from "./take_away.js";
+import { refreshCommand, showProducts } from "./export.js";
 
 const PIXEL_HINT = $("pixel").textContent;
 let hint = PIXEL_HINT;
+let found = null; // the pixel that was looked up
 
 /** Say below the picture what a tool does; without a text, what a click does. */
 export function showHint(text = PIXEL_HINT) {
   hint = text;
+  found = null;
   $("pixel").textContent = page.answer ? hint : "";
 }
 
@@ -22,7 +24,7 @@ export function showResult() {
   for (const note of page.image.notes) if (!answer.warnings.includes(note)) say(`${capitalize(note)}.`, "");
   for (const warning of answer.warnings) say(`${capitalize(warning)}.`, "warning");
   if (answer.choice) say(`${capitalize(answer.choice)}.`, "");
-  $("pixel").textContent = hint; // what was looked up was another result
+  showHint(hint); // what was looked up was another result
   classes.update(answer.classes, answer.is_sampled, page.kept);
   page.kept = undefined;
   $("classes").hidden = !answer.classes.length;
@@ -48,6 +50,7 @@ export function showResult() {
 /** Show no result, such as that of an image that was open before. */
 export function hideResult() {
   for (const id of ["classes", "histogram", "export"]) $(id).hidden = true;
+  found = null;
   $("pixel").textContent = "";
   drawCurve($("curve"), null);
   page.viewer.setResult(null);
@@ -79,19 +82,29 @@ export function showLabels() {
 /** Show the class, the probabilities and the color of a pixel of the image. */
 export async function lookUp(x, y) {
   if (!page.answer) return;
-  const { classes } = page;
+  const { answer, image } = page;
   try {
-    const found = await getJson(`images/${page.image.id}/pixel`, { query: [...imageQuery().slice(1), ["x", x], ["y", y]] });
-    const line = [`${x}, ${y}`];
-    if (found.values.length) line.push(page.answer.channels.map((name, i) => `${name} ${Number(found.values[i].toPrecision(5))}`).join("  "));
-    const label = page.answer.n_regions ? `region ${found.label}` : found.label ? classes.nameOf(found.label) : "no label";
-    const parts = [make("span", { textContent: line.join("   ") })];
-    const color = labelColors()[found.label];
-    const swatch = make("span", { className: "swatch" });
-    if (color) swatch.style.background = `rgb(${color})`;
-    parts.push(make("strong", {}, swatch, ` ${label}`));
-    const likely = (found.posteriors ?? []).map((value, i) => [value, i + 1]).filter(([value]) => value > 0.005).sort((a, b) => b[0] - a[0]);
-    parts.push(make("span", { textContent: likely.map(([value, n]) => `${classes.nameOf(n)} ${(100 * value).toFixed(1)} %`).join(", ") }));
-    $("pixel").replaceChildren(...parts);
+    const pixel = await getJson(`images/${image.id}/pixel`, { query: [...imageQuery().slice(1), ["x", x], ["y", y]] });
+    if (page.answer !== answer) return;
+    found = { ...pixel, x, y };
+    showPixel();
   } catch (error) { say(error.message); }
+}
+
+/** Show the pixel that was looked up, if there is one, with the classes as they are named and merged now. */
+export function showPixel() {
+  if (!found) return;
+  const { answer, classes } = page;
+  const line = [`${found.x}, ${found.y}`];
+  if (found.values.length) line.push(answer.channels.map((name, i) => `${name} ${Number(found.values[i].toPrecision(5))}`).join("  "));
+  const label = answer.n_regions ? `region ${found.label}` : found.label ? classes.nameOf(found.label) : "no label";
+  const color = labelColors()[found.label];
+  const swatch = make("span", { className: "swatch" });
+  if (color) swatch.style.background = `rgb(${color})`;
+  // The probability of a merged class is that of all its parts.
+  const chances = found.posteriors ? classes.groups.map((labels) => [labels.reduce((sum, n) => sum + found.posteriors[n - 1], 0), labels[0]]) : [];
+  const likely = chances.filter(([value]) => value > 0.005).sort((a, b) => b[0] - a[0]);
+  const words = likely.map(([value, n]) => `${classes.nameOf(n)} ${(100 * value).toFixed(1)} %`).join(", ");
+  // The spaces part them for screen readers.
+  $("pixel").replaceChildren(make("span", { textContent: line.join("   ") }), " ", make("strong", {}, swatch, ` ${label}`), " ", make("span", { textContent: words }));
 }

@@ -39,6 +39,9 @@ export class Strip {
   mark(id) {
     this.current = id;
     for (const [key, { button }] of this.items) button.setAttribute("aria-current", String(key === id));
+    // Into view along the strip alone: the page stays where it is.
+    const [list, item] = [$("thumbs").getBoundingClientRect(), this.items.get(id)?.button.getBoundingClientRect()];
+    if (item) $("thumbs").scrollLeft += Math.min(item.left - list.left, Math.max(item.right - list.right, 0));
   }
 
   /** Show the classes of an image, painted as a layer, in its thumbnail. */

@@ -1,5 +1,6 @@
 // The picture and its classes on one canvas: a slider between them or both beside each other, zoom and pan.
 const THIN = 24; // pixels of the screen
+const GRIP = 8; // pixels on either side of the line between picture and result, by which it is dragged
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 export class Viewer {
@@ -136,6 +137,11 @@ export class Viewer {
     return [(event.clientX - box.left) * ratio, (event.clientY - box.top) * ratio];
   }
 
+  #isOnLine([x]) {
+    const isLine = this.tool === "move" && !this.beside && this.result !== null;
+    return isLine && Math.abs(x - this.split.value / 100 * this.canvas.width) <= GRIP * (window.devicePixelRatio || 1);
+  }
+
   /** Of the brush, as a share of the width of the image. */
   get #radius() { return this.brush / this.layout.extent[0] * (window.devicePixelRatio || 1); }
 
@@ -146,16 +152,20 @@ export class Viewer {
     this.pointers.set(event.pointerId, place);
     this.moved = 0;
     this.cursor = null;
+    this.isSplitting = this.#isOnLine(place);
     if (this.tool !== "move") this.onPaint("begin", this.toImage(place), this.#radius);
   }
 
   move(event) {
     const before = this.pointers.get(event.pointerId);
-    if (!before) return;
     const place = this.#place(event);
+    if (!before) { this.canvas.classList.toggle("splits", this.#isOnLine(place)); return; }
     this.moved += Math.abs(place[0] - before[0]) + Math.abs(place[1] - before[1]);
     if (this.tool !== "move") {
       if (!this.isClick) this.onPaint("go", this.toImage(place), this.#radius);
+    } else if (this.isSplitting) {
+      this.split.value = 100 * place[0] / this.canvas.width;
+      this.draw();
     } else if (this.pointers.size === 2) {
       const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
       const spread = (at) => Math.hypot(at[0] - other[0], at[1] - other[1]);

@@ -1,7 +1,7 @@
-// What can be taken away: the files of the products, and the command that makes the same.
+// The export: the files of the products, and the command that makes the same.
 import { fileName, getJson, request, saveBlob } from "./api.js";
 import { markOptions } from "./messages.js";
-import { $, make, page, say } from "./page.js";
+import { $, connectHelp, make, page, say } from "./page.js";
 import { exportQuery } from "./queries.js";
 
 const CHOSEN_AT_FIRST = ["panel", "labels", "config"];
@@ -10,11 +10,16 @@ const productInputs = () => [...document.querySelectorAll("#products input")];
 const chosenProducts = () => productInputs().filter((input) => input.checked && !input.disabled).map((input) => input.value);
 
 /** Make the controls, and let them work. */
-export function connectTakeAway({ products, settings }) {
+export function connectExport({ products, settings }) {
+  const line = make("p", { className: "help", ariaHidden: "true", textContent: "Point at a file, or go to it, to see what it holds." });
   $("products").append(...products.map((product) => {
     const input = make("input", { type: "checkbox", value: product.name, checked: CHOSEN_AT_FIRST.includes(product.name) });
-    return make("label", { className: "check", title: product.help }, input, product.name);
-  }));
+    input.setAttribute("aria-description", product.help);
+    const label = make("label", { className: "check" }, input, product.name);
+    label.dataset.help = `${product.name}: ${product.help}.`;
+    return label;
+  }), line);
+  connectHelp($("products"), line);
   const formats = settings.find((setting) => setting.name === "labels_format").choices;
   $("labels-format").append(...formats.map((format) => make("option", { value: format, textContent: format.toUpperCase() })));
   $("export").addEventListener("toggle", refreshCommand);
