@@ -18,12 +18,14 @@ from typing import Any, Unpack
 import numpy as np
 
 from segment.config.config import SegmentConfig
+from segment.config.config_file import collect_reading
 from segment.config.setting_arguments import SettingArguments
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import ImageError, ModelError, SettingsError, printable_path
 from segment.core.threads import can_start_threads
 from segment.features.color_space import FeatureSpace
 from segment.output.class_colors import choose_palette_colors
+from segment.output.label_formats import format_label_text
 from segment.pipeline.label_cleanup import LabelCleaner, resolve_sizes
 from segment.pipeline.model_application import AppliedModel
 from segment.pipeline.preparation import choose_pixel_size
@@ -183,11 +185,12 @@ def segment_raster(
         means = classes.space.convert_to_rgb(classes.fitted.classes.compute_means())
         colors = choose_palette_colors(config, classes.fitted.names, means)
         absent = warn_of_absent_classes(config, classes.fitted.names)
+        about = format_label_text(classes.fitted.names, collect_reading(config))
         classes = replace(classes, notes=classes.notes + absent)
         tiles: list[LabeledTile] = []
         shares: ShareSample | None = None
         # Labels are written as they come, in this process; only their counts are kept.
-        with create_label_raster(path, run.raster, colors, overwrite=config.overwrite) as writer:
+        with create_label_raster(path, run.raster, colors, description=about, overwrite=config.overwrite) as writer:
             for part, blocks in _label_tiles(run, classes):
                 writer.write(blocks)
                 tiles.append(replace(part, shares=None))

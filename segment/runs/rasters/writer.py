@@ -99,7 +99,7 @@ class LabelWriter:
 
 @contextlib.contextmanager
 def create_label_raster(
-    path: Path, raster: Raster, colors: NDArray[np.uint8], *, overwrite: bool = False
+    path: Path, raster: Raster, colors: NDArray[np.uint8], *, description: str = "", overwrite: bool = False
 ) -> Iterator[LabelWriter]:
     """Create a GeoTIFF for the labels of a raster: tiled, compressed, with a palette, overviews, and 0 as nodata.
 
@@ -114,6 +114,8 @@ def create_label_raster(
         The labels get its size and its place on the map.
     colors : ndarray of shape (k, 3), uint8
         Of the labels 1..k.
+    description : str
+        What :func:`segment.output.label_formats.format_label_text` makes of the classes; empty for none.
     overwrite : bool
         Whether a file of this name may be replaced.
 
@@ -136,7 +138,7 @@ def create_label_raster(
     temporary = path.parent / make_temporary_name()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame = _make_frame(raster, colors)
+        frame = _make_frame(raster, colors, description)
         with temporary.open("w+b") as file:
             file.write(frame)
             writer = LabelWriter(file, (raster.height, raster.width))
@@ -156,7 +158,7 @@ def create_label_raster(
         raise
 
 
-def _make_frame(raster: Raster, colors: NDArray[np.uint8]) -> bytes:
+def _make_frame(raster: Raster, colors: NDArray[np.uint8], description: str) -> bytes:
     """Make a label raster that has all but its blocks."""
     import rasterio
     from rasterio.enums import ColorInterp, Resampling
@@ -183,7 +185,8 @@ def _make_frame(raster: Raster, colors: NDArray[np.uint8]) -> bytes:
             sparse_ok=True,
             **place,
         ) as file:
-            file.update_tags(TIFFTAG_SOFTWARE=MARK)
+            about = {"TIFFTAG_IMAGEDESCRIPTION": description} if description else {}
+            file.update_tags(TIFFTAG_SOFTWARE=MARK, **about)
             file.colorinterp = [ColorInterp.palette]
             palette = {i: (*rgb, 255) for i, rgb in enumerate(colors.tolist(), start=1)}
             file.write_colormap(1, {0: (0, 0, 0, 0), **palette})

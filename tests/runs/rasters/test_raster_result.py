@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from raster_files import read, write
 
 import segment
@@ -99,3 +100,17 @@ def test_means_are_those_of_the_file_however_it_is_preprocessed(
     labels = read(found.path)
     for row in found.classes:
         assert row.mean == pytest.approx(tuple(pixels[labels == row.label].mean(axis=0)))
+
+
+def test_labels_hold_what_relabeling_needs_to_know(tmp_path: Path) -> None:
+    pixels = np.repeat([[[20, 40, 60], [90, 140, 120], [250, 240, 230]]], 20, axis=1).repeat(40, axis=0)
+    source = write(tmp_path / "a.tif", pixels.astype(np.uint8))
+    settings = {"crop": (10, 5, 60, 40), "bands": (3, 1), "pixel_size": "2x3m"}
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=3, name={3: "schnee \u2603"}, **settings)
+    relabeled = segment.relabel_classes(found.path, source, merge="1,2")
+    assert relabeled.names == ("class 1", "schnee \u2603")
+    assert relabeled.image.pixels.shape == (35, 50, 2)
+    assert [row.area for row in relabeled.classes] == [30 * 35 * 6, 20 * 35 * 6]
+    plain = segment.segment_raster(source, tmp_path / "plain.tif", k=3)
+    with tifffile.TiffFile(plain.path) as file:
+        assert "ImageDescription" not in file.pages[0].tags
