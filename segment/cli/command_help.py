@@ -14,7 +14,7 @@ import click
 from segment.config.config import GROUPS
 from segment.config.setting_names import OTHER_NAMES
 from segment.core.errors import SettingsError, printable_path
-from segment.core.version import __version__
+from segment.core.version import __version__, find_version
 from segment.runs.path_checks import guess_command
 
 __all__ = ["COMMON", "OptionMaker", "StagedCommand", "StagedOption", "SuggestingGroup", "print_version"]
@@ -297,7 +297,7 @@ def print_version(ctx: click.Context, _parameter: click.Parameter, is_given: boo
     if not is_given or ctx.resilient_parsing:
         return
     # Loaded here: the metadata of packages take a tenth of the time of a start.
-    from segment.runs.installation import REQUIRED, find_version
+    from segment.runs.installation import REQUIRED
 
     click.echo(f"segment, version {__version__}")
     click.echo(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}")

@@ -11,8 +11,9 @@ from importlib import metadata, resources
 from pathlib import Path
 
 from segment.core.errors import MAX_REASON, printable_path
+from segment.core.version import find_version
 
-__all__ = ["DISTRIBUTION", "REQUIRED", "Finding", "check_extras", "check_formats", "check_libraries", "find_version"]
+__all__ = ["DISTRIBUTION", "REQUIRED", "Finding", "check_extras", "check_formats", "check_libraries"]
 
 DISTRIBUTION = "gmm-segment"
 # Libraries that every run needs, by the names of their distributions; those of the extras are read from the metadata.
@@ -42,27 +43,6 @@ class Finding:
     works: bool
     detail: str = ""
     remedy: str = ""
-
-
-def find_version(distribution: str) -> str:
-    """Find the version of a distribution without loading it.
-
-    Parameters
-    ----------
-    distribution : str
-
-    Returns
-    -------
-    str
-        Empty if it is not installed.
-    """
-    # OpenCV has a distribution for machines without a screen.
-    for name in (distribution, f"{distribution}-headless"):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return ""
 
 
 def check_libraries() -> Iterator[Finding]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import shlex
 from functools import cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from segment.config.config import SegmentConfig, list_settings
 from segment.config.entry_points import ENTRY_POINTS
 from segment.core.errors import pluralize
 from segment.core.hex_colors import format_hex_color
-from segment.core.version import __version__
+from segment.core.version import __version__, find_version
 from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import PixelFeatures
 from segment.output.density_chart import draw_density_chart, take_feature, take_feature_density
@@ -80,7 +79,7 @@ def render_page(result: Segmentation) -> str:
         is_logarithmic=result.config.log_scale,
         is_stretched=stretch_for_display(shown) is not shown,
         seconds=result.provenance.seconds,
-        versions=[("segment", __version__), *((name, version(name)) for name in _LIBRARIES)],
+        versions=[("segment", __version__), *((name, find_version(name)) for name in _LIBRARIES)],
     )
 
 
