@@ -8,6 +8,7 @@ from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from segment.mixture.criteria import compute_aic, compute_bic
 from segment.mixture.model import MixtureModel
 
 __all__ = ["MixturePredictorMixin"]
@@ -149,7 +150,7 @@ class MixturePredictorMixin(DensityMixin):  # type: ignore[misc]
         """
         # `score` is the mean log likelihood per unit weight; n times it is the log likelihood of all samples.
         n = self._count_observations(X, sample_weight)
-        return -2 * n * self.score(X, sample_weight=sample_weight) + self._get_model().n_parameters * float(np.log(n))
+        return compute_bic(n * self.score(X, sample_weight=sample_weight), self._get_model().n_parameters, n)
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Compute Akaike's information criterion on `X`.
@@ -177,7 +178,7 @@ class MixturePredictorMixin(DensityMixin):  # type: ignore[misc]
         True
         """
         n = self._count_observations(X, sample_weight)
-        return -2 * n * self.score(X, sample_weight=sample_weight) + 2 * self._get_model().n_parameters
+        return compute_aic(n * self.score(X, sample_weight=sample_weight), self._get_model().n_parameters)
 
     def sample(self, n_samples: int = 1) -> tuple[Floats, NDArray[np.intp]]:
         """Draw random samples from the fitted mixture.
