@@ -143,16 +143,22 @@ def _name_columns(result: Segmentation) -> tuple[str, ...]:
     """Name the columns of the table of classes; areas are there if the size of the pixels is known."""
     area = (f"area in {result.image.grid.unit}\u00b2",) if result.image.grid else ()
     expected = ("expected share",) if result.calibration else ()
-    return ("class", "pixels", *area, "share", *expected, *(f"mean {name}" for name in result.image.band_names))
+    group = ("share in group",) if result.config.group else ()
+    return ("class", "pixels", *area, "share", *expected, *group, *(f"mean {name}" for name in result.image.band_names))
 
 
 def _make_class_row(result: Segmentation, row: ClassRow) -> dict[str, Any]:
     """Make a row of the table of classes."""
     means = tuple(map(format_number, row.mean)) or ("-",) * len(result.image.band_names)
-    area = () if row.area is None else (format_area(row.area),)
+    # What a class has that the image has no counterpart of is not known, which is not 0.
+    is_absent = row.label in result.absent
+    area = () if row.area is None else ("-" if is_absent else format_area(row.area),)
     about = format_expected_share(row.expected_share, row.expected_share_sd).replace("+-", "\u00b1")
     expected = (about,) if result.calibration else ()
-    cells = (f"{row.pixels:,}", *area, format_share(row.share), *expected, *means)
+    within = f"{row.group}: {format_share(row.group_share)}" if row.group else "-"
+    group = (within,) if result.config.group else ()
+    pixels = "-" if is_absent else f"{row.pixels:,}"
+    cells = (pixels, *area, format_share(row.share), *expected, *group, *means)
     return {
         "color": format_hex_color(result.colors[row.label - 1]),
         "name": result.names[row.label - 1],

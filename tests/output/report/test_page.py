@@ -46,6 +46,25 @@ def test_a_page_has_the_classes_and_the_stages(page: str, result: segment.Segmen
     assert segment.__version__ in words
 
 
+def test_a_page_has_shares_in_groups_and_tells_what_is_not_known_from_0() -> None:
+    pixels = np.repeat(np.uint8([[10, 90, 200]]), [5, 3, 2], axis=1).repeat(10, axis=0)
+    settings = {"group": "veg=2,3", "background": "1", "pixel_size": "2mm"}
+    result = segment.segment_image(pixels, k=3, spatial="none", **settings)
+
+    def read_rows(result: segment.Segmentation) -> list[list[str]]:
+        table = result.report().partition("<table>")[2].partition("</table>")[0]
+        rows = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL) for row in table.split("<tr>")[1:]]
+        return [[html.unescape(re.sub("<[^>]+>", "", cell)).strip() for cell in row] for row in rows]
+
+    assert read_rows(result) == [
+        ["class", "pixels", "area in mm²", "share", "share in group", "mean gray"],
+        ["class 1", "50", "200", "-", "-", "10"],
+        ["class 2", "30", "120", "60.00 %", "veg: 60.00 %", "90"],
+        ["class 3", "20", "80", "40.00 %", "veg: 40.00 %", "200"],
+    ]
+    assert read_rows(replace(result, absent=(3,)))[3][:5] == ["class 3", "-", "-", "-", "-"]
+
+
 def test_the_command_makes_the_same(result: segment.Segmentation, tmp_path: Path, page: str) -> None:
     (command,) = re.findall(r'<pre id="command">(.*?)</pre>', page, re.DOTALL)
     program, *arguments = shlex.split(html.unescape(command))
