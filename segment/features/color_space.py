@@ -34,6 +34,8 @@ _RGB_TO_XYZ = np.array(
 _RGB_TO_WHITE = _RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)
 # From the three values f(X), f(Y), f(Z) of CIELAB to L* + 16, a* and b*.
 _F_TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
+# The matrix that maps the packed triangle of S to that of F S F', F being the map above.
+_F_TO_LAB_OF_TRIANGLES = pack(_F_TO_LAB @ unpack(np.eye(6)) @ _F_TO_LAB.T).T
 # RGB to luma and two color differences (ITU-R BT.601).
 _OPPONENT = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 MAX_BANDS = 64
@@ -334,7 +336,7 @@ def _transform_to_lab(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Flo
     rows, columns = np.triu_indices(3)
     inner = (_RGB_TO_WHITE[rows] * _RGB_TO_WHITE[columns]) @ (slope**2)[colors]
     inner *= f_slope[rows] * f_slope[columns]
-    return _F_TO_LAB @ f - np.array([[16.0], [0.0], [0.0]]), _build_congruence(_F_TO_LAB) @ inner
+    return _F_TO_LAB @ f - np.array([[16.0], [0.0], [0.0]]), _F_TO_LAB_OF_TRIANGLES @ inner
 
 
 def _transform_to_lightness(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
@@ -343,12 +345,6 @@ def _transform_to_lightness(colors: NDArray[Any], levels: Floats) -> tuple[Float
     # g'^2. As the row of M sums to 1, that is J J' divided by sum_i M_i^2.
     lab, squares = _transform_to_lab(np.repeat(colors, 3, axis=0), levels)
     return lab[:1], squares[:1] / (_RGB_TO_WHITE[1] ** 2).sum()
-
-
-def _build_congruence(A: Floats) -> Floats:
-    """Build the matrix that maps the packed triangle of S to that of A S A'."""
-    basis = unpack(np.eye(len(A) * (len(A) + 1) // 2))
-    return pack(A @ basis @ A.T).T
 
 
 _TRANSFORMS = {
