@@ -53,7 +53,7 @@ WATCH_INTERVAL = 1.0  # seconds between two looks at a folder that is watched
     ),
 )
 @click.argument("folder", type=NamedPath(path_type=Path))
-@click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
+@click.option("-r", "--recursive", is_flag=True, help="Look into subfolders too.")
 @click.option(
     "--jobs",
     type=NumberOrWord(int),
@@ -62,7 +62,7 @@ WATCH_INTERVAL = 1.0  # seconds between two looks at a folder that is watched
     help="Images at a time; 0 for as many as there are cores. [default: 0]",
 )
 @click.option(
-    "--resume", is_flag=True, help="Do only what is missing, or made of another image or with other settings."
+    "--resume", is_flag=True, help="Do only what is missing, or was made from another image or with other settings."
 )
 @click.option(
     "--timeout", type=NumberOrWord(float), default=0.0, metavar="SECONDS", help="Stop an image after that; 0 never."
@@ -73,7 +73,7 @@ WATCH_INTERVAL = 1.0  # seconds between two looks at a folder that is watched
     "model_option",
     default="each",
     metavar="each|shared|FILE",
-    help="Classes of each image's own, one model fitted to all, or those of a saved one. [default: each]",
+    help="Which classes: each image's own, those of one model of all images, or of a saved model. [default: each]",
 )
 @click.option(
     "--align",

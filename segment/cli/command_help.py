@@ -22,7 +22,7 @@ __all__ = ["COMMON", "OptionMaker", "StagedCommand", "StagedOption", "Suggesting
 # Parameters in --help, in this order; --help-all has all options.
 COMMON = (
     *("recursive", "model_option", "resume", "jobs"),
-    *("k", "regions", "name", "bands", "mask", "roi", "save", "palette", "output", "overwrite"),
+    *("k", "regions", "merge", "name", "mask", "smoothness", "save", "palette", "output", "overwrite"),
 )
 # Commands in `segment --help`: first those for pictures and folders, then those for saved classes and labels.
 COMMANDS = ("run", "batch", "explore", "compare", "report", "serve", "fit", "apply", "relabel", "raster", "doctor")
@@ -151,9 +151,11 @@ class StagedCommand(click.Command):
         for other in sorted(others, key=lambda command: COMMANDS.index(command.name or "")):
             if isinstance(other, StagedCommand) and any(given in param.opts for param in other.list_shown()):
                 return f" It is an option of 'segment {other.name}'."
+        if isinstance(group, click.Group) and any(given in param.opts for param in group.params):
+            return " It is an option of 'segment' alone."
         # Without the hyphens, which all have.
         options = {option.lstrip("-"): option for param in shown for option in param.opts}
-        near = difflib.get_close_matches(given.lstrip("-"), options, n=1)
+        near = difflib.get_close_matches(given.lstrip("-").lower(), options, n=1, cutoff=0.7)
         return f" Did you mean {options[near[0]]!r}?" if near else ""
 
     def list_shown(self) -> list[click.Parameter]:

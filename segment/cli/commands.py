@@ -244,7 +244,7 @@ def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **op
         "segment raster b.tif -k 4 --bands 3,2 --nodata 0 -o maps",
         "segment raster b.tif --model model.json",
     ),
-    usual=("model", "k", "name", "bands", "nodata"),
+    usual=("model", "k", "merge", "name", "bands", "nodata"),
 )
 @INPUTS
 @click.option(

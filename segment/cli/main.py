@@ -69,6 +69,8 @@ def _describe_error(error: Exception) -> str:
         context = getattr(error, "ctx", None)
         return f"{message} See '{context.command_path} --help'." if context else message
     if isinstance(error, OSError) and error.strerror:
+        if error.errno == errno.ENOSPC:
+            return f"cannot go on; {describe_os_error(error)}. Make room where stdout goes, and for temporary files."
         remedy = f" {get_write_remedy(error)}" if error.errno == errno.EMFILE else ""
         return f"cannot go on; {describe_os_error(error)}.{remedy}"
     return describe_fault(error)

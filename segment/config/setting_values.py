@@ -49,7 +49,7 @@ class SettingValues:
         "Classes",
         "How -k auto chooses: bic, aic and icl weigh the fit against the number of parameters, icl also against "
         "classes that overlap; entropy combines the components that bic chooses into clear classes; variational "
-        "begins with the largest number and lets surplus classes die out.",
+        "begins with the largest number and removes the classes that are not needed.",
     )
     components_per_class: int = define_setting(
         1,
@@ -98,7 +98,7 @@ class SettingValues:
 
     # Loading: images that are too large or damaged, and the pixels that count.
     max_pixels: int = define_setting(
-        200_000_000, "Loading", "Refuse images of more pixels than this, before decoding them.", low=1
+        200_000_000, "Loading", "Refuse images with more pixels than this before they are decoded.", low=1
     )
     allow_truncated: bool = define_setting(
         False, "Loading", "Use what can be read of a truncated file instead of refusing it."
@@ -106,14 +106,14 @@ class SettingValues:
     keep_profile: bool = define_setting(
         False,
         "Loading",
-        "Leave the numbers of the file. By default the colors are converted to sRGB where the file embeds another "
-        "color profile (ICC).",
+        "Keep the color values of the file. By default they are converted to sRGB where the file embeds another color "
+        "profile (ICC).",
     )
     page: int | Literal["all"] = define_setting(
         1,
         "Loading",
         "Page of a TIFF to segment, counted from 1: of a stack, such as the depths or times of a microscope, one "
-        "plane; of an animated GIF or WebP, one picture. all segments each with the classes of all.",
+        "plane; of an animated GIF or WebP, one picture. all segments every page, with the same classes.",
         low=1,
     )
     crop: str = define_setting(
@@ -133,8 +133,8 @@ class SettingValues:
     mask: str = define_setting(
         "",
         "Loading",
-        "Only pixels where this image is not zero count; a folder has a mask for each image, of the same name with any "
-        "suffix. A mask has the size of the whole image.",
+        "Only pixels count where this image is not zero. PATH may be a folder with a mask for each image, of the same "
+        "name with any suffix. A mask has the size of the whole image.",
         form=PATH,
     )
     roi: str = define_setting(
@@ -206,7 +206,7 @@ class SettingValues:
         form=COLOR,
     )
     n_init: int = define_setting(
-        80, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
+        80, "Mixture", "Number of starts; the best is kept. More starts cost little time.", low=1, high=1000
     )
     prior: Literal["pooled", "conjugate"] = define_setting(
         "pooled",
@@ -217,7 +217,7 @@ class SettingValues:
     shrinkage: float | Literal["auto"] = define_setting(
         "auto",
         "Mixture",
-        "Pull of covariances to the pooled one, in mean class sizes: 0 is none; auto takes 0.75 to 3, less in noise.",
+        "Weight of the pooled covariance, in mean class sizes: 0 is none; auto takes 0.75 to 3, less in noise.",
         high=1000,
     )
     tails: Literal["gaussian", "student"] = define_setting(
@@ -245,14 +245,14 @@ class SettingValues:
     spatial: Literal["none", "field"] = define_setting(
         "field",
         "Space",
-        "How neighbors enter: not at all, or by a random field, in which neighboring pixels are likely to be of one "
-        "class.",
+        "How neighboring pixels count: none, not at all; field, by a random field, in which they are likely to be of "
+        "one class.",
     )
     smoothness: float = define_setting(
         12.0,
         "Space",
-        "Weight of the neighbors in the field: the log odds (nats) that they give a pixel for their class if they are "
-        "all of one. More makes larger, rounder regions.",
+        "How much neighboring pixels count: more makes larger, rounder regions. It is the log odds (nats) that the "
+        "field gives a pixel for a class that all its neighbors have.",
         high=100,
     )
 
@@ -260,8 +260,8 @@ class SettingValues:
     clean_up: Literal["evidence", "none"] = define_setting(
         "evidence",
         "Clean-up",
-        "Give a small region or a thin part to a class beside it where its colors speak for its own class less than "
-        "its border costs at --smoothness. none leaves them.",
+        "What happens to small regions and thin parts: evidence gives them to a class beside them where their colors "
+        "are weaker evidence for their own class than their border costs at --smoothness; none keeps them.",
     )
     smooth_radius: float | str = define_setting(
         0.0,
@@ -313,7 +313,7 @@ class SettingValues:
     simplify: float = define_setting(
         0.0,
         "Output",
-        "Leave out vertices of geojson and svg about so many pixels from the border; shared borders stay shared.",
+        "Simplify borders in geojson and svg by about this many pixels; neighbors still share them.",
         high=1000,
     )
     svg_smooth: bool = define_setting(False, "Output", "Draw borders in svg as smooth curves, the same on both sides.")
@@ -324,7 +324,9 @@ class SettingValues:
         form=GROUP,
     )
     background: str = define_setting("", "Output", "Leave this class out of all shares, by name or number.", form=CLASS)
-    group_distance: str = define_setting("", "Output", "Regions of a class this close are one object.", form=DISTANCE)
+    group_distance: str = define_setting(
+        "", "Output", "Regions of a class that are at most this far apart are one object.", form=DISTANCE
+    )
     overwrite: bool = define_setting(False, "Output", "Replace output files that exist.")
 
     @property

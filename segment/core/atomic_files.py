@@ -191,9 +191,9 @@ def write_to_pipe(pipe: BinaryIO, contents: Iterable[Content]) -> None:
                     rest = rest[pipe.write(rest) :]
         pipe.flush()
     except OSError as error:
-        raise OutputError(
-            f"stdout: the result cannot be written; {describe_os_error(error)}. Let the next program read all of it."
-        ) from error
+        is_closed = isinstance(error, BrokenPipeError)
+        remedy = "Let the next program read all of it." if is_closed else get_write_remedy(error)
+        raise OutputError(f"stdout: the result cannot be written; {describe_os_error(error)}. {remedy}") from error
 
 
 def make_temporary_name() -> str:

@@ -313,7 +313,7 @@ class Image(EqualByValue):
         bands : tuple of int
             Bands to use, counted from 1 and without alpha; empty for all.
         keep_profile : bool
-            Leave the numbers of a picture of Pillow that has a color profile; by default they are converted to sRGB.
+            Keep the color values of a picture of Pillow with a color profile; by default they are converted to sRGB.
 
         Returns
         -------

@@ -146,7 +146,7 @@ def load_image(
         not valid where the decoder tells what is missing. WebP, AVIF, JPEG XL, JPEG 2000, HEIC and camera RAW are read
         as a whole or not at all.
     keep_profile : bool
-        Leave the numbers of the file. By default the colors are converted to sRGB where the file embeds another color
+        Keep the color values of the file. By default they are converted to sRGB where the file embeds another color
         profile (ICC), with a note.
     page : int
         Page of a TIFF, counted from 1: of a stack, such as the depths or times of a microscope, one plane. Of an
@@ -324,7 +324,7 @@ def _open(name: str) -> BinaryIO:
         status = os.stat(name)  # noqa: PTH116  a path may hold any bytes
         kind = next((words for is_kind, words in _KINDS if is_kind(status.st_mode)), "")
         if kind or not stat.S_ISREG(status.st_mode):
-            cure = "Give folders to 'segment batch'." if stat.S_ISDIR(status.st_mode) else "Name a file."
+            cure = "Name its images, or give it to 'segment batch'." if stat.S_ISDIR(status.st_mode) else "Name a file."
             raise ImageError(f"an image is a regular file; got {kind or 'something else'}. {cure}")
         if status.st_size == 0:
             raise ImageError("the file is empty; 0 bytes. Fetch or export it again.")

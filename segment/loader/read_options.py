@@ -18,7 +18,7 @@ class ReadOptions:
     allow_truncated : bool
         Read what there is of a file that ends too early. Decoders that read complete files only refuse it all the same.
     keep_profile : bool
-        Leave the numbers of the file instead of converting its colors to sRGB.
+        Keep the color values of the file instead of converting them to sRGB.
     page : int
         Page of a TIFF or picture of an animation, from 1; always 1 for other kinds of files.
     bands : tuple of int

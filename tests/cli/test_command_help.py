@@ -68,7 +68,7 @@ def test_a_long_text_is_cut_to_its_subject_and_its_choices(run_program: Program)
     text = " ".join(run_program("run", "--help").out.split())
     assert "--save PRODUCT,... What to write: panel, overlay, contours, labels, " in text
     assert "--overwrite Replace output files that exist. " in text
-    assert "--roi FILE|grid:ROWSxCOLUMNS|circle Only pixels in these regions of interest count, " in text
+    assert "Name of a class in tables, legends and models; may be repeated. --mask PATH " in text
 
 
 def test_the_program_lists_its_commands_in_the_order_of_use(run_program: Program) -> None:

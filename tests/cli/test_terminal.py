@@ -59,7 +59,8 @@ def test_full_disk_behind_stdout_is_one_line(image_folder: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = run_process("run", "a.png", "-k", "2", "-o", "out", stdout=full)
     assert done.returncode == 1
-    assert done.stderr.decode().splitlines() == ["Error: cannot go on; no space left on device."]
+    remedy = "Make room where stdout goes, and for temporary files."
+    assert done.stderr.decode().splitlines() == [f"Error: cannot go on; no space left on device. {remedy}"]
 
 
 @pytest.mark.parametrize("closed", ["1", "2"])

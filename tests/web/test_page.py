@@ -508,7 +508,10 @@ def test_the_line_between_picture_and_classes_is_dragged(page: Page) -> None:
 
 def test_help_is_said_without_a_mouse(page: Page) -> None:
     page.run("document.getElementById('export').open = true")
-    for group, first, words in (("controls", "#set-smoothness", "Weight of the"), ("products", "input", "panel: the")):
+    for group, first, words in (
+        ("controls", "#set-smoothness", "How much neighboring"),
+        ("products", "input", "panel: the"),
+    ):
         page.driver.execute_script("arguments[0].focus()", page.find(f"#{group} {first}"))
         assert page.run(f"document.querySelector('#{group} > .help').textContent").startswith(words)
 
