@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from segment.output.label_formats import NOTHING
 
 __all__ = ["compute_run_lengths", "encode_coco"]
 
 Labels = NDArray[np.integer[Any]]
 
 
-def encode_coco(label_image: Labels, names: Sequence[str], *, file_name: str) -> str:
+def encode_coco(
+    label_image: Labels, names: Sequence[str], *, file_name: str, reading: Mapping[str, Any] = NOTHING
+) -> str:
     """Encode a label image as COCO annotations: the mask of each class that has pixels as compressed run lengths.
 
     Parameters
@@ -25,6 +29,8 @@ def encode_coco(label_image: Labels, names: Sequence[str], *, file_name: str) ->
         Names of the categories 1..k.
     file_name : str
         Name of the image.
+    reading : mapping of str to value
+        Settings with which the image was read: the masks are of its `page` and of the part `crop` alone.
 
     Returns
     -------
@@ -37,8 +43,9 @@ def encode_coco(label_image: Labels, names: Sequence[str], *, file_name: str) ->
         mask = {"size": [height, width], "counts": _compress_run_lengths(counts)}
         known = {"id": label, "image_id": 1, "category_id": label, "iscrowd": 0}
         annotations.append({**known, "area": int(counts[1::2].sum()), "bbox": box, "segmentation": mask})
+    part = {name: reading[name] for name in ("page", "crop") if name in reading}
     document = {
-        "images": [{"id": 1, "width": width, "height": height, "file_name": file_name}],
+        "images": [{"id": 1, "width": width, "height": height, "file_name": file_name, **part}],
         "categories": [{"id": label, "name": name} for label, name in enumerate(names, start=1)],
         "annotations": annotations,
     }

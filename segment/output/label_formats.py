@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "NOTHING",
     "encode_label_npz",
     "encode_label_png",
     "encode_label_tiff",

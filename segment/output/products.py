@@ -289,6 +289,14 @@ def _draw_outline(result: Any) -> Any:
     return draw_numbered_outline(regions, label, result.names, result.colors)
 
 
+def _encode_coco(result: Any) -> bytes:
+    """Encode the masks of the classes as COCO annotations."""
+    from segment.output.coco import encode_coco
+
+    name, reading = result.image.file_name, collect_reading(result.config)
+    return encode_coco(result.label_image, result.names, file_name=name, reading=reading).encode()
+
+
 def _encode_measurements(result: Any) -> Iterator[bytes]:
     """Encode the tables of classes and regions as one JSON document."""
     from segment.output.tables import iterate_json
@@ -313,9 +321,7 @@ _ENCODERS: dict[str, Callable[[Any, File], Content]] = {
     "masks": lambda result, file: load_output("label_formats").encode_mask_png(result.mask(file.label)),
     "geojson": lambda result, _: _encode_geojson(result),
     "svg": lambda result, _: _encode_svg(result),
-    "coco": lambda result, _: (
-        load_output("coco").encode_coco(result.label_image, result.names, file_name=result.image.file_name).encode()
-    ),
+    "coco": lambda result, _: _encode_coco(result),
     "classes": lambda result, _: _encode_table(result.class_table()),
     "regions": lambda result, _: _encode_table(result.region_table()),
     "objects": lambda result, _: _encode_objects(result),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from label_cases import HOLES, for_label_images
 from pycocotools import mask as cocomask
 from pycocotools.coco import COCO
 
+import segment
 from segment.output.coco import compute_run_lengths, encode_coco
 
 # NumPy 2 warns of pycocotools' own arrays.
@@ -65,3 +68,13 @@ def test_run_lengths_go_down_the_columns() -> None:
         1: ([0, 2, 1, 1, 2], [0, 0, 2, 2]),
         2: ([4, 1, 1], [2, 0, 1, 1]),
     }
+
+
+def test_an_image_says_which_page_and_part_of_a_file_it_is(tmp_path: Path) -> None:
+    pages = np.repeat(np.repeat([[[20, 200]], [[200, 20]]], 6, axis=2), 8, axis=1).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pages, photometric="minisblack")
+    result = segment.segment_image(tmp_path / "a.tif", k=2, page=2, crop=(2, 1, 10, 8), save=("coco",))
+    (path,) = result.save(tmp_path / "out", stem="a")
+    document = json.loads(path.read_text())
+    size = {"width": 8, "height": 7}
+    assert document["images"] == [{"id": 1, **size, "file_name": "a.tif", "page": 2, "crop": "2,1,10,8"}]

@@ -17,7 +17,8 @@ COCO = "segment_coco.json"
 def write_coco_file(journal: Journal, names: Sequence[str]) -> None:
     """Write one COCO file of the masks of all images; nothing where no image has some.
 
-    Classes of one name are one category. Images are called by their paths below the folder.
+    Classes of one name are one category. Images are called by their paths below the folder; each of several pages has
+    its number, ``page``.
 
     Parameters
     ----------
@@ -56,7 +57,9 @@ def write_coco_file(journal: Journal, names: Sequence[str]) -> None:
 def _iterate_documents(journal: Journal, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Iterate over the COCO files of the images, each with the name of its image."""
     for row in journal.iterate_rows(names):
-        for output in row["outputs"]:
-            if output["file"].endswith("_coco.json"):
-                document = json.loads((journal.folder / output["file"]).read_text(encoding="utf-8"))
-                yield row["input"], document
+        files = [output["file"] for output in row["outputs"] if output["file"].endswith("_coco.json")]
+        for page, file in enumerate(files, start=1):
+            document = json.loads((journal.folder / file).read_text(encoding="utf-8"))
+            if len(files) > 1:
+                document["images"][0]["page"] = page
+            yield row["input"], document

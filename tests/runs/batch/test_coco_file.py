@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image as PilImage
 
 from segment.config.config import SegmentConfig
@@ -57,3 +58,18 @@ def test_numbers_are_unique_and_classes_of_one_name_are_one_category(tmp_path: P
         assert item["area"] == mask.sum()
         left, top, width, height = item["bbox"]
         assert mask[top : top + height, left : left + width].sum() == mask.sum()
+
+
+def test_the_pages_of_a_file_are_told_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, n_dark in (("a.tif", (4, 6, 9)), ("b.tif", (5,))):
+        pages = np.stack([np.where(np.arange(12) < n, 20, 200).repeat(6).reshape(12, 6).T for n in n_dark])
+        tifffile.imwrite(folder / name, pages.astype(np.uint8), photometric="minisblack")
+    config = SegmentConfig(k=2, spatial="none", clean_up="none", save="coco", page="all")
+    with FolderRun(folder, tmp_path / "out", config, FolderSettings(n_workers=1)) as run:
+        assert len(list(run.iterate_outcomes())) == 2
+    document = json.loads((tmp_path / "out" / COCO).read_text())
+    dark = {item["image_id"]: item["area"] // 6 for item in document["annotations"] if item["category_id"] == 1}
+    found = [(image["file_name"], image.get("page"), dark[image["id"]]) for image in document["images"]]
+    assert found == [("a.tif", 1, 4), ("a.tif", 2, 6), ("a.tif", 3, 9), ("b.tif", None, 5)]
