@@ -59,10 +59,10 @@ def number_objects(result: Segmentation) -> tuple[Labels, Ids, tuple[str, ...]]:
     labels[np.isin(labels, uncounted)] = 0
     labels = pair_labels(labels, result.image, k)
     check_region_count(labels, result.image)
-    distance = _find_distance(result.config.group_distance, result.image)
+    distance, sides = _find_distance(result.config.group_distance, result.image)
     regions, of_region = number_regions(labels)
     is_place = interest is not None and not distance  # all that is of one class in a region of interest
-    group = of_region if is_place else group_regions(regions, of_region, distance)
+    group = of_region if is_place else group_regions(regions, of_region, distance, sides)
     # Objects, as regions are, are numbered in the order of their first pixels.
     _, first, number = np.unique(group, return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -100,7 +100,9 @@ def measure_objects(result: Segmentation, *, maps: Mapping[str, NDArray[np.float
     return set_shares({"object": number, **place, "label": label, "name": names, **table, "regions": regions}, result)
 
 
-def group_regions(regions: Labels, label: Sequence[int] | Labels, distance: float) -> Ids:
+def group_regions(
+    regions: Labels, label: Sequence[int] | Labels, distance: float, sides: tuple[float, float] = (1.0, 1.0)
+) -> Ids:
     """Group regions of one label that lie near each other.
 
     Parameters
@@ -109,8 +111,10 @@ def group_regions(regions: Labels, label: Sequence[int] | Labels, distance: floa
         The number of each pixel's region 1..n; 0 for none.
     label : sequence of n int
         The label of each region.
-    distance : float, pixels
+    distance : float
         Between the middles of the nearest pixels of two regions, up to which they are one; 0 groups none.
+    sides : tuple of 2 float
+        Height and width of a pixel, in the unit of `distance`.
 
     Returns
     -------
@@ -136,14 +140,15 @@ def group_regions(regions: Labels, label: Sequence[int] | Labels, distance: floa
         of_class = np.where(region_label == each, regions, 0)
         # Every pixel knows the nearest pixel of the class. Where the nearest ones of two neighbors are of different
         # regions, they are the ends of a short way between these; the shortest way crosses such a place.
-        rows, columns = distance_transform_edt(of_class == 0, return_distances=False, return_indices=True)
+        rows, columns = distance_transform_edt(of_class == 0, sides, return_distances=False, return_indices=True)
         nearest = of_class[rows, columns]
         for one, other in (
             (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:]),
             (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[1:, :-1], np.s_[:-1, 1:]),
         ):  # fmt: skip
-            gap = np.hypot(rows[one] - rows[other], columns[one] - columns[other])
-            is_near = (nearest[one] != nearest[other]) & (gap <= distance)
+            gap = np.hypot(sides[0] * (rows[one] - rows[other]), sides[1] * (columns[one] - columns[other]))
+            # Sides in units are rounded: what is exactly so far away is near.
+            is_near = (nearest[one] != nearest[other]) & (gap <= distance * (1 + 1e-9))
             first.append(nearest[one][is_near] - 1)
             second.append(nearest[other][is_near] - 1)
     # Old versions of SciPy take 32 bits alone.
@@ -152,18 +157,21 @@ def group_regions(regions: Labels, label: Sequence[int] | Labels, distance: floa
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)
 
 
-def _find_distance(text: str, image: Image) -> float:
-    """Find the distance of the setting `group_distance` in pixels."""
+def _find_distance(text: str, image: Image) -> tuple[float, tuple[float, float]]:
+    """Find the distance of the setting `group_distance`, and height and width of a pixel in its unit."""
     if not text:
-        return 0.0
+        return 0.0, (1.0, 1.0)
     number, unit = split_size(text)
     if unit == "px":
-        return number
+        return number, (1.0, 1.0)
     grid = image.grid
     if not grid:
         raise SettingsError(
             f"group_distance (--group-distance): in pixels where their size is not known; got {text}. Give "
             "--pixel-size, or pixels such as 12px."
         )
-    side = np.sqrt(grid.compute_mean_area((image.height, image.width)))
-    return float(number * METERS_PER_UNIT[unit] / side)
+    # A pixel of each row stands for the row, as the widths of rows may differ.
+    rows = np.arange(image.height)
+    width, height = (float(sides.mean()) for sides in grid.compute_sides(rows, np.full(len(rows), image.width / 2)))
+    scale = METERS_PER_UNIT[grid.unit] / METERS_PER_UNIT[unit]
+    return number, (scale * height, scale * width)
