@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from segment.core.color_codes import count_codes, make_code_finder, pack_codes, unpack_codes, view_as_bytes
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
+from segment.core.pixel_arrays import gather_planes
 from segment.core.threads import run_in_threads
 from segment.features.color_memory import ColorMemory, KeptValues
 from segment.features.pixel_sample import is_sampled
@@ -246,25 +247,21 @@ class ColorIndex:
             return np.arange(len(self._pixels)), self._pixels
         return self._places, self._decode(self._table[0])
 
-    def map_to_planes(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+    def map_to_planes(self, function: Callable[[NDArray[Any]], NDArray[np.float32]]) -> NDArray[np.float32]:
         """Compute a function of the color of each pixel, as planes.
 
         Parameters
         ----------
         function : callable
-            Takes colors, (m, n_channels) integers, and returns an array of shape (m, k).
+            Takes colors, (m, n_channels) integers, and returns an array of shape (m, k), float32.
 
         Returns
         -------
-        ndarray of shape (k, H, W)
+        ndarray of shape (k, H, W), float32
             Its values at pixels that are not valid are arbitrary.
         """
         if self._table is not None:
-            values = np.ascontiguousarray(self._compute_of_colors(function).T)
-            planes = np.empty((len(values), len(self._pixels)), dtype=values.dtype)
-            for plane, own in zip(planes, values, strict=True):
-                np.take(own, self._places, out=plane, mode="clip")
-            return planes.reshape(-1, *self._shape)
+            return gather_planes(self._compute_of_colors(function), self._places).reshape(-1, *self._shape)
         # In chunks: a table of all pixels and its transpose would be in memory at once.
         look_up = self.make_pixel_lookup(function)
         first = look_up(np.arange(min(1, len(self._pixels))))

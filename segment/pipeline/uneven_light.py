@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
+from segment.core.pixel_arrays import find_highest_plane
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.preprocessor.masking import find_flat_border
@@ -121,10 +122,9 @@ def measure_uneven_light(image: Image, classes: ClassMixture, space: FeatureSpac
     numbers = first = numbers[is_large]
     # The terms of the function, the channels and the lightness one below the other, around their means: no digits are
     # lost.
-    everything = np.concatenate([places, logs, logs.mean(axis=0, keepdims=True)])[:, is_large]
+    everything = np.concatenate([places, logs, logs.mean(axis=0, keepdims=True)]).compress(is_large, axis=1)
     everything -= everything.mean(axis=1, keepdims=True)
     n_terms, products = len(places), everything @ everything.T
-    places, logs = everything[:n_terms], everything[n_terms:-1]
     for turn in range(N_ROUNDS + 1):
         # Products of the deviations from the means of the classes: those of the values without those of the means.
         averages, sizes = _average(everything, numbers, len(large))
@@ -132,10 +132,11 @@ def measure_uneven_light(image: Image, classes: ClassMixture, space: FeatureSpac
         weights = np.linalg.lstsq(within[:n_terms, :n_terms], within[:n_terms, -1], rcond=None)[0]
         if turn == N_ROUNDS:
             break
-        even = logs - weights @ places
         means = averages[:, n_terms:-1] - (averages[:, :n_terms] @ weights)[:, None]
-        # The nearest mean, by its squared distance without the part that is the same for all.
-        nearest = ((means**2).sum(axis=1)[:, None] - 2 * means @ even).argmin(axis=0)
+        # The nearest mean in even light, by its squared distance without the part that is the same for all, negative:
+        # a product with the terms and the channels, from which the function of the terms is taken off.
+        factors = np.concatenate([-2 * means.sum(axis=1, keepdims=True) * weights, 2 * means], axis=1)
+        nearest = find_highest_plane(factors @ everything[:-1] - (means**2).sum(axis=1)[:, None])
         if np.array_equal(nearest, numbers):
             break
         numbers = nearest
@@ -145,12 +146,13 @@ def measure_uneven_light(image: Image, classes: ClassMixture, space: FeatureSpac
     total = np.bincount(numbers, values**2, len(large))
     is_left = total > 0
     explained = float((1 - left[is_left] / total[is_left]).min(initial=1.0)) if is_left.any() else 0.0
-    if explained >= MIN_EXPLAINED and _measure_separation((logs - weights @ places).T, numbers) < MIN_SEPARATION:
+    even = everything[n_terms:-1] - weights @ everything[:n_terms]
+    if explained >= MIN_EXPLAINED and _measure_separation(even.T, numbers) < MIN_SEPARATION:
         return 0.0, 0.0
     return explained, float(np.mean(numbers != first))
 
 
-def _measure_separation(values: Floats, numbers: NDArray[np.intp]) -> float:
+def _measure_separation(values: Floats, numbers: NDArray[np.integer]) -> float:
     """Measure how far apart the two nearest classes lie: distance of the medians by the sum of the deviations.
 
     Values (n, c) count along the line of both medians; deviations are medians too, so that no few pixels decide.
@@ -195,7 +197,7 @@ def _draw_sample(copy: Image) -> tuple[NDArray[np.generic], Floats, Floats]:
     return colors, np.log(shares + DARK_OFFSET), np.stack([y, x, yy, x * y, xx, yy * y, x * yy, xx * y, xx * x])
 
 
-def _average(values: Floats, numbers: NDArray[np.intp], k: int) -> tuple[Floats, Floats]:
+def _average(values: Floats, numbers: NDArray[np.integer], k: int) -> tuple[Floats, Floats]:
     """Average the columns (m, n) of each class 0..k-1, (k, m), and count them, (k,)."""
     members = (numbers == np.arange(k)[:, None]).astype(values.dtype)
     sizes = members.sum(axis=1)

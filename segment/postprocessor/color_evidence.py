@@ -209,7 +209,7 @@ def restore_by_evidence(
     if not differs.any():
         return labels.copy()
     base = int(max(labels.max(), colors.max())) + 1
-    split = np.where(differs, colors, 0).astype(np.uint16) * np.uint16(base) + labels
+    split = _join_labels(colors * differs, labels, base)
     runs, graph = find_regions(split, largest=labels.size, has_corners=True)
     graph = graph.relabel(graph.label)  # parts that touch at a corner are one
     target, label = np.divmod(graph.label, base)
@@ -252,12 +252,7 @@ def split_into_parts(labels: Labels, opened: Labels, evidence: ColorEvidence, *,
         a target nor evidence.
     """
     base = len(order) + 1
-    split = labels
-    if opened is not labels:
-        dtype = np.uint8 if base * base <= 256 else np.uint16
-        split = opened * (opened != labels).astype(dtype)
-        split *= dtype(base)
-        split += labels
+    split = labels if opened is labels else _join_labels(opened * (opened != labels), labels, base)
     runs, graph = find_regions(split, largest=evidence.max_area, has_corners=True)
     graph = graph.relabel(graph.label)
     runs = replace(runs, region=graph.origin[runs.region])
@@ -269,6 +264,15 @@ def split_into_parts(labels: Labels, opened: Labels, evidence: ColorEvidence, *,
     size, classes = np.where(small, graph.area, 0), [0, *order]
     sums = EvidenceSums(places, size, colors, evidence.compute_logs, classes=classes, max_area=evidence.max_area)
     return Parts(runs, replace(graph, label=label), target * small, sums)
+
+
+def _join_labels(high: Labels, low: Labels, base: int) -> Labels:
+    """Join two labels below `base` of each pixel to one number."""
+    dtype = np.uint8 if base * base <= 256 else np.uint16
+    joined: Labels = high.astype(dtype)
+    joined *= dtype(base)
+    joined += low
+    return joined
 
 
 def _list_pixels(runs: Runs, is_chosen: Mask) -> Ids:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.opencv import load_cv2
+from segment.core.pixel_arrays import gather_planes
 from segment.features.color_index import ColorIndex
 from segment.features.color_memory import KeptValues
 from segment.features.color_space import FeatureSpace
@@ -46,9 +48,14 @@ class KnownColors:
         """Take the pixels of these numbers, (m,), in the order of the numbers."""
         return replace(self, kept=KeptValues(self.kept.values, self.kept.places.take(at)))
 
-    def map_log_posteriors(self, shape: tuple[int, ...]) -> Planes:
-        """Map the log posteriors of the classes by color to the pixels, whose shape is given: (k, *shape)."""
-        return self._map(slice(self.n_classes)).reshape(-1, *shape)
+    def look_up_log_posteriors(self) -> Planes:
+        """Look up the log posteriors of the classes by color of a few pixels: (k, n)."""
+        return np.asarray(self.kept.values[: self.n_classes].take(self.kept.places, axis=1))
+
+    def map_posteriors_and_features(self, shape: tuple[int, int]) -> tuple[Planes, Planes]:
+        """Map the log posteriors, (k, h, w), and the whitened features, (d, h, w), to the pixels."""
+        planes = self._map(slice(COMPONENT)).reshape(-1, *shape)
+        return planes[: self.n_classes], planes[self.n_classes :]
 
     def map_whitened(self, shape: tuple[int, int]) -> Planes:
         """Map the features, of mean variance 1 within the components, to the pixels: (d, h, w)."""
@@ -73,11 +80,7 @@ class KnownColors:
 
     def _map(self, which: slice) -> Planes:
         """Map some of the values to the pixels: (m, n)."""
-        chosen = self.kept.values[which]
-        planes = np.empty((len(chosen), len(self.kept.places)), dtype=np.float32)
-        for values, plane in zip(chosen, planes, strict=True):
-            np.take(values, self.kept.places, out=plane, mode="clip")
-        return planes
+        return gather_planes(load_cv2().transpose(self.kept.values[which]), self.kept.places)
 
     def _map_numbers(self, which: int) -> NDArray[np.uint8]:
         """Map whole numbers, one for each color, to the pixels: (n,)."""

@@ -88,7 +88,7 @@ def make_color_evidence(
     def compute_logs(colors: NDArray[Any]) -> NDArray[np.float32]:
         """Compute the log posteriors of these colors with the power of the weights."""
         if all_known:
-            logs = all_known.take(colors).map_log_posteriors((len(colors),)).T
+            logs = all_known.take(colors).look_up_log_posteriors().T
         else:
             logs = classes.compute_log_posteriors(space.make_cells(colors))
         return logs + offsets

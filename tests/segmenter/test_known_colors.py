@@ -35,7 +35,9 @@ def test_what_is_recalled_is_what_is_computed(classes: ClassMixture, rng: np.ran
         np.testing.assert_array_equal(
             known.map_labels(image.valid), np.where(image.valid, classes.label_cells(cells).reshape(9, 11), 0)
         )
-        logs, features = known.map_log_posteriors((9, 11)), known.map_whitened((9, 11))
+        logs, features = known.map_posteriors_and_features((9, 11))
+        np.testing.assert_array_equal(known.look_up_log_posteriors(), logs.reshape(2, -1))
+        np.testing.assert_array_equal(known.map_whitened((9, 11)), features)
         np.testing.assert_allclose(logs.reshape(2, -1).T, classes.compute_log_posteriors(cells), rtol=1e-5, atol=1e-6)
         whitened = cells.means @ compute_whitening_matrix(classes.model)
         np.testing.assert_allclose(features.reshape(3, -1).T, whitened, rtol=1e-5)

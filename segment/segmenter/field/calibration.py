@@ -49,6 +49,7 @@ MIN_POSTERIOR = 1.2e-38
 # Rows of the working copy in which the correlation of neighbors is measured, in bands, and about how many pixels.
 N_BANDS, MIN_BAND_ROWS, MEASURED_PIXELS = 8, 16, 2**16
 MAX_JUDGED_VALUES = 2**20  # posteriors that are computed at once
+N_SUMS = 8  # of each class, that are added up at once
 
 
 def measure_residuals(features: Planes, labels: NDArray[np.integer], valid: NDArray[np.bool_]) -> Planes:
@@ -70,13 +71,22 @@ def measure_residuals(features: Planes, labels: NDArray[np.integer], valid: NDAr
     """
     # Pixels that are not valid are a class of their own: leaving them out takes longer than computing them.
     numbers, has_all = labels.astype(np.intp), valid.all()
+    n_classes = int(numbers.max()) + 2
     if not has_all:
-        np.copyto(numbers, int(numbers.max()) + 1, where=~valid)
+        np.copyto(numbers, n_classes - 1, where=~valid)
+    # Each addition to a sum waits for the one before: eight sums of each class, in turns, take a third of the time.
+    places = (N_SUMS * numbers + np.arange(numbers.shape[1]) % N_SUMS).reshape(-1)
     numbers = numbers.reshape(-1)
-    counts = np.maximum(np.bincount(numbers), 1)
+
+    def add_up(values: NDArray[np.float32] | None = None) -> NDArray[np.float64]:
+        """Add up the values (h * w,) of each class, or count them: (n_classes,)."""
+        sums = np.bincount(places, values, N_SUMS * n_classes).reshape(n_classes, N_SUMS)
+        return np.asarray(sums.sum(axis=1, dtype=np.float64))
+
+    counts = np.maximum(add_up(), 1)
     residuals = np.empty(features.shape, dtype=features.dtype)
     for plane, out in zip(features.reshape(len(features), -1), residuals.reshape(len(features), -1), strict=True):
-        means = (np.bincount(numbers, weights=plane) / counts).astype(plane.dtype)
+        means = (add_up(plane) / counts).astype(plane.dtype)
         np.subtract(plane, means.take(numbers, mode="clip"), out=out)
     if not has_all:
         np.copyto(residuals, 0, where=~valid)

