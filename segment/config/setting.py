@@ -240,7 +240,7 @@ class Setting:
         parts = [part.strip() for part in text.split(",")]
         if len(parts) > 1 and not all(re.fullmatch(self.form.pattern, part) for part in parts):
             error = self._make_error("a name has no comma, because commas separate names", text)
-            raise SettingsError(f"{error} Write, for example, 'and'.")
+            raise SettingsError(f"{error} Leave the comma out.")
         return parts if len(parts) > 1 else [text]
 
     def _make_error(self, rule: str, value: object, word: object = None) -> SettingsError:
