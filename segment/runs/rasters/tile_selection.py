@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 Rings = tuple[NDArray[np.float64], ...]
+Version = tuple[str, int, int]  # of a file: its place, when it was changed, and its size
 
 
 @dataclass(frozen=True)
@@ -272,9 +274,8 @@ def number_labels(values: NDArray[Any], numbers: Sequence[float]) -> NDArray[np.
     return np.where(values != 0, place + 1, 0).astype(np.uint16)
 
 
-@lru_cache(maxsize=1)
 def load_mask(path: str, shape: tuple[int, int]) -> MaskFile:
-    """Load a mask that cannot be read by windows; once in each process.
+    """Load a mask that cannot be read by windows; once in each process, unless the file changes.
 
     Parameters
     ----------
@@ -282,14 +283,34 @@ def load_mask(path: str, shape: tuple[int, int]) -> MaskFile:
     shape : tuple of 2 int, pixels
         Height and width that the mask must have.
     """
+    return _load_mask_once(path, shape, _find_version(path))
+
+
+def _load_labels(path: str, shape: tuple[int, int]) -> NDArray[np.uint16]:
+    """Load a label image that cannot be read by windows; once in each process, unless the file changes."""
+    return _load_labels_once(path, shape, _find_version(path))
+
+
+def _find_version(path: str) -> Version:
+    """Find what tells a file from others, and from what it was before."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return "", 0, 0  # to read it fails, too, and tells why
+    return str(Path(path).absolute()), status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=1)
+def _load_mask_once(path: str, shape: tuple[int, int], version: Version) -> MaskFile:  # noqa: ARG001  a key
+    """Load a mask; once for all windows."""
     mask = read_mask(path, max_pixels=shape[0] * shape[1])
     _check_shape(path, mask.counts.shape, shape)
     return mask
 
 
 @lru_cache(maxsize=1)
-def _load_labels(path: str, shape: tuple[int, int]) -> NDArray[np.uint16]:
-    """Load a label image that cannot be read by windows; once in each process."""
+def _load_labels_once(path: str, shape: tuple[int, int], version: Version) -> NDArray[np.uint16]:  # noqa: ARG001  a key
+    """Load a label image; once for all windows."""
     file = read_interest(path, max_pixels=shape[0] * shape[1])
     assert not isinstance(file, PolygonFile)
     _check_shape(path, file.interest.label_image.shape, shape)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image as PilImage
 
 import segment
 from segment.core.errors import ImageError
@@ -230,3 +231,19 @@ def test_further_pages_and_another_place_of_a_mask_are_told(scene: np.ndarray, s
         in_memory = segment.segment_image("a.tif", k=2, **settings)
         for warnings in (found.warnings, in_memory.warnings):
             assert [warning for warning in warnings if name in warning] == [told] * bool(told)
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind"), [("mask", "png"), ("mask", "tif"), ("roi", "png"), ("roi", "npy"), ("roi", "tif")]
+)
+def test_a_mask_that_has_changed_is_read_again(scene: np.ndarray, setting: str, kind: str) -> None:
+    for n_rows in (30, 20):
+        counted = np.zeros((HEIGHT, WIDTH), np.uint8)
+        counted[:n_rows] = 1
+        np.save("b.npy", counted)
+        PilImage.fromarray(counted).save("b.png")
+        files.write(Path("b.tif"), counted)
+        found = segment.segment_raster(
+            "a.tif", "out.tif", k=2, overwrite=True, spatial="none", **{setting: f"b.{kind}"}
+        )
+        assert sum(row.pixels for row in found.classes) == n_rows * WIDTH
