@@ -4,7 +4,8 @@ import { capitalize, connectHelp, make } from "./page.js";
 const TITLES = {
   k: "Number of classes", features: "Color space", smoothness: "Smoothness", smooth_radius: "Smooth borders",
   min_region: "Smallest region", max_hole: "Largest hole", regions: "Regions", spatial: "Neighbors", k_range: "Range of k",
-  geojson_crs: "GeoJSON CRS", svg_smooth: "Smooth SVG", n_init: "Starts",
+  geojson_crs: "GeoJSON CRS", svg_smooth: "Smooth SVG", n_init: "Starts", roi: "Regions of interest", nodata: "No data",
+  init: "Initialization", tol: "Tolerance", tol_step: "Step tolerance", max_iter: "Max iterations", greyscale: "Grayscale",
 };
 const MAIN = ["k", "smoothness", "features", "spatial", "regions", "smooth_radius", "min_region", "max_hole"];
 // What has a place of its own on the page.
@@ -138,7 +139,9 @@ export class Controls {
     }
     if (setting.type === "integer" || setting.type === "number") return this.#number(setting, id, box, change);
     const several = setting.type === "texts";
-    const input = make("input", { type: "text", id, placeholder: setting.form || "LOW..HIGH", spellcheck: false });
+    // The page opens no paths: regions of interest are drawn on it.
+    const placeholder = setting.form.replace("FILE or ", "") || "LOW..HIGH";
+    const input = make("input", { type: "text", id, placeholder, spellcheck: false });
     const read = () => (several ? input.value.split(/\s*;\s*/).filter(Boolean) : input.value.trim() || setting.default);
     input.addEventListener("change", () => change(read()));
     box.append(input);
