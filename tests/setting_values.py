@@ -29,6 +29,7 @@ CHANGED: dict[str, Any] = {
     "bands": "1",
     "max_size": 8,
     "greyscale": True,
+    "even_light": True,
     "log_scale": True,
     "denoise": "median",
     "denoise_radius": 0.01,

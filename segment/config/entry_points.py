@@ -85,13 +85,14 @@ class EntryPoint:
 _RASTER = EntryPoint(
     "segment_raster",
     ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up"),
-    leave_out=("regions", "coherence", "max_size"),
+    leave_out=("regions", "coherence", "max_size", "even_light"),
     besides=("palette", "group", "background", "overwrite", "crop", "nodata", "mask", "roi", "pixel_size"),
     fixed={"save": ("labels",), "labels_format": "tif"},
     remedies={
         "max_pixels": "Leave it out: a raster may have any number of pixels",
         "keep_profile": "Leave it out: the numbers of a raster are never converted",
         "max_size": "Leave it out: a raster keeps its size",
+        "even_light": "Leave it out, or segment a smaller copy with segment_image",
         "regions": "Leave it out, or segment a smaller copy with segment_regions",
         "coherence": "Leave it out, or segment a smaller copy with segment_image",
         "save": "Leave it out: the labels are written as a GeoTIFF",
@@ -119,7 +120,9 @@ def _make_raster_command(function: EntryPoint, text: str) -> EntryPoint:
         besides=(*function.besides, "drop_class", "geojson_crs"),
         remedies={
             **function.remedies,
-            **dict.fromkeys(("regions", "coherence"), "Leave it out, or give the file to segment run with --max-size"),
+            **dict.fromkeys(
+                ("regions", "coherence", "even_light"), "Leave it out, or give the file to segment run with --max-size"
+            ),
             "save": f"Choose of {', '.join(_RASTER_PRODUCTS)}",
         },
         products=_RASTER_PRODUCTS,

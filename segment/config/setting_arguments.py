@@ -44,6 +44,7 @@ class SettingArguments(TypedDict, total=False):
     bands: str | int | Sequence[int]
     max_size: int
     greyscale: bool
+    even_light: bool
     log_scale: bool
     grayscale: bool
     denoise: Literal["none", "gaussian", "median", "bilateral"]

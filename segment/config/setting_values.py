@@ -168,6 +168,7 @@ class SettingValues:
         0, "Preprocessing", "Shrink to this many pixels on the longer side before segmenting; 0 keeps the size."
     )
     greyscale: bool = define_setting(False, "Preprocessing", "Convert to grayscale first.")
+    even_light: bool = define_setting(False, "Preprocessing", "Divide out light that varies smoothly over the image.")
     log_scale: bool = define_setting(
         False, "Preprocessing", "Take the logarithm of the values, as for radar, fluorescence and HDR images."
     )

@@ -110,6 +110,7 @@ def collect_part(
         image = set_scale(image, scale)
     on_stage(Stage.PREPROCESS)
     preprocessed = preprocess(image, config)
+    notes += preprocessed.notes[len(image.notes) :]
     on_stage(Stage.COUNT_COLORS)
     data = build_spatial_model(preprocessed, config, on_stage).data
     cells, n_bins = _merge_many_cells(data, n_images)

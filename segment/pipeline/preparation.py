@@ -19,14 +19,20 @@ from segment.core.units import METERS_PER_UNIT
 from segment.loader.decoders.checks import PageNote
 from segment.loader.file_kind import identify_file
 from segment.loader.loader import FilePage, LoadedFile, load_path, load_stream
+from segment.mixture.shared_offset import fit_shared_offset
 from segment.pipeline.file_loading import load_file, make_read_options
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
 from segment.pipeline.sources import Source, get_page, get_source_path, name_page
+from segment.preprocessor.even_light import divide_by_light, sample_light
 from segment.preprocessor.logarithms import refuse_logarithms, to_log_scale
 from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
 
-__all__ = ["choose_pixel_size", "clip_to_white", "load_source", "preprocess", "read_image"]
+__all__ = ["choose_pixel_size", "clip_to_white", "even_light", "load_source", "preprocess", "read_image"]
 
+# Colors that light is told from, whatever the number of classes: more than there are do no harm (QUALITY.md).
+LIGHT_COMPONENTS = 6
+MIN_LIGHT_VARIANCE = 1e-4  # of logarithms: deviations of 1 % are rounding
+MAX_LIGHT_FACTOR = 4.0  # of the brightest place over the darkest, from which on light may be something else
 MAX_SIZE_DIFFERENCE = 0.01  # of the areas of a pixel, by the settings and by the file, that is not worth a word
 
 
@@ -145,14 +151,14 @@ def _convert_to_image(source: Source, config: SegmentConfig) -> Image:
 
 
 def preprocess(image: Image, config: SegmentConfig) -> Image:
-    """Make the image that is segmented: shrunk, in grayscale, on a logarithmic scale and denoised, as the settings say.
+    """Make the image that is segmented: shrunk, gray, in even light, as logarithms and denoised, as the settings say.
 
     Parameters
     ----------
     image : Image
         H x W pixels. It is not changed.
     config : SegmentConfig
-        The settings `max_size`, `greyscale`, `log_scale`, `denoise` and `denoise_radius` count.
+        The settings `max_size`, `greyscale`, `even_light`, `log_scale`, `denoise` and `denoise_radius` count.
 
     Returns
     -------
@@ -163,10 +169,48 @@ def preprocess(image: Image, config: SegmentConfig) -> Image:
     image = shrink(clip_floats(image), max_size=config.max_size)
     if config.greyscale:
         image = to_grayscale(image)
+    if config.even_light:
+        image = even_light(image)
     if config.log_scale:
         refuse_logarithms(image)
         image = to_log_scale(image)
     return clip_to_white(denoise(image, method=config.denoise, radius=config.denoise_radius))
+
+
+def even_light(image: Image) -> Image:
+    """Estimate light that varies smoothly over an image, and divide the image by it.
+
+    Parameters
+    ----------
+    image : Image
+        Of any bands: light is the same in all.
+
+    Returns
+    -------
+    Image
+        Of 16 bits, as in mean light; a note says where the light varies so much that it may be none.
+
+    Examples
+    --------
+    >>> light, things = np.linspace(0.5, 1, 60), np.arange(40)[:, None] % 2
+    >>> image = Image.from_array(np.uint8((90 + 60 * things) * light))
+    >>> even = even_light(image)
+    >>> [round(float(pixels[0].std() / pixels[0].mean()), 2) for pixels in (image.pixels, even.pixels)]
+    [0.2, 0.0]
+    """
+    sample = sample_light(image)
+    n_components = min(LIGHT_COMPONENTS, len(np.unique(sample.logs, axis=0)))
+    weights = np.zeros(sample.terms.shape[1])
+    if n_components > 1:
+        weights = fit_shared_offset(sample.logs, sample.terms, n_components, min_variance=MIN_LIGHT_VARIANCE)
+    even, (low, high) = divide_by_light(image, sample, weights)
+    if high <= MAX_LIGHT_FACTOR * low:
+        return even
+    note = (
+        f"the light that was divided out varies by a factor of {high / low:.2g}: if areas are brighter for another "
+        "reason, as a sky is, leave out --even-light"
+    )
+    return replace(even, notes=(*image.notes, note))
 
 
 def clip_to_white(image: Image) -> Image:

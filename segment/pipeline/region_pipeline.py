@@ -193,7 +193,7 @@ def segment_regions(
     if smoothed is not preprocessed:
         warnings += (f"{NOISE_WARNING}. Give -k for classes of pixels, which follow these",)
     warnings += warn_of_kept_coordinates(config, image.georeference)
-    return RegionSegmentation(image, enlarge(labels, image), hierarchy, image.notes + warnings, config)
+    return RegionSegmentation(image, enlarge(labels, image), hierarchy, preprocessed.notes + warnings, config)
 
 
 def _cut_hierarchy(hierarchy: RegionHierarchy, regions: int | str) -> tuple[NDArray[np.int32], tuple[str, ...]]:

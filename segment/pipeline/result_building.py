@@ -133,7 +133,7 @@ def build_result(
     valid = spatial.image.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
     warnings = (
-        *image.notes,
+        *spatial.image.notes,
         *_note_merged_colors(spatial),
         *found.warnings,
         *_warn_of_classes(rows, raw, rejected, spatial, found, config),
@@ -232,6 +232,7 @@ def _warn_of_limits(
     classes = found.classes.unmerged
     if isinstance(spatial, RegionClasses):
         return warn_of_fine_structure(spatial, classes.n_classes, config)
-    uneven = warn_of_uneven_light(spatial.data.copies[0], classes, spatial.data.space, [spatial.image])
+    copy, space = spatial.data.copies[0], spatial.data.space
+    uneven = () if config.even_light else warn_of_uneven_light(copy, classes, space, [spatial.image])
     noise = warn_of_proportional_noise(spatial.image, config, is_fitted=found.fit.is_fitted)
     return uneven + noise + warn_of_isolated_pixels(clean, raw, config)

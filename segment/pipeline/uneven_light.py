@@ -22,17 +22,20 @@ from segment.core.image import Image
 from segment.core.pixel_arrays import find_highest_plane
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
+from segment.preprocessor.even_light import compute_place_terms
 from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.noise_level import NORMAL_MEDIAN
 
-__all__ = ["measure_uneven_light", "warn_of_uneven_light"]
+__all__ = ["DIVIDE_BY_PICTURE", "measure_uneven_light", "warn_of_uneven_light"]
 
 Floats = NDArray[np.float64]
 
 MAX_PIXELS = 2**14  # of the copy that is looked at: noise averages out
 MAX_SAMPLE = 2**11  # of its pixels
+DIVIDE_BY_ESTIMATE = "Give --even-light, which divides by an estimate of it"
+DIVIDE_BY_PICTURE = "Divide the raster by one of a blank sheet in the same light, or give a smaller copy to segment run"
 N_ROUNDS = 8
 MIN_SAMPLE = 2**10  # pixels with a label: fewer tell nothing of light
 MIN_SHARE = 0.05  # of the pixels: smaller classes do not count
@@ -44,7 +47,7 @@ MIN_SEPARATION = 2.1
 
 
 def warn_of_uneven_light(
-    image: Image, classes: ClassMixture, space: FeatureSpace, parts: Iterable[Image]
+    image: Image, classes: ClassMixture, space: FeatureSpace, parts: Iterable[Image], remedy: str = DIVIDE_BY_ESTIMATE
 ) -> tuple[str, ...]:
     """Say that the light is uneven where that moves pixels to other classes.
 
@@ -59,6 +62,8 @@ def warn_of_uneven_light(
     parts : iterable of Image
         Parts of the image at its full size, looked at only where there is something to say. If none has more colors
         than there are classes, as in a dithered picture, only averages in the copy vary within a class.
+    remedy : str
+        A sentence without its period.
 
     Returns
     -------
@@ -83,7 +88,7 @@ def warn_of_uneven_light(
         return ()
     return (
         f"the light is uneven, and shares depend on it: in even light {100 * moved:.0f} % of the pixels would be of "
-        "another class. Divide the image by a picture of a blank sheet in the same light, or try --coherence region",
+        f"another class. {remedy}",
     )
 
 
@@ -187,14 +192,11 @@ def _draw_sample(copy: Image) -> tuple[NDArray[np.generic], Floats, Floats]:
     """Draw valid pixels: colors (n, C), their logarithms (C, n), and terms of a cubic function of the place (9, n)."""
     at = np.flatnonzero(copy.valid)
     at = at[:: max(1, len(at) // MAX_SAMPLE)]
-    shape = copy.valid.shape
-    y, x = (2 * place / size - 1 for place, size in zip(np.unravel_index(at, shape), shape, strict=True))
     index = ColorIndex(copy)
     colors = index.pixels[at]
     scale = float(index.white) - float(index.black)
     shares = np.maximum((colors.T.astype(np.float64) - float(index.black)) / (scale or 1.0), 0)
-    xx, yy = x * x, y * y
-    return colors, np.log(shares + DARK_OFFSET), np.stack([y, x, yy, x * y, xx, yy * y, x * yy, xx * y, xx * x])
+    return colors, np.log(shares + DARK_OFFSET), compute_place_terms(copy.valid.shape, at)
 
 
 def _average(values: Floats, numbers: NDArray[np.integer], k: int) -> tuple[Floats, Floats]:

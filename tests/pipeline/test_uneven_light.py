@@ -36,7 +36,7 @@ def test_light_across_the_image_is_told(light: np.ndarray, rng: np.random.Genera
     image = np.clip(values, 0, 255).astype(np.float32)
     (told,) = [text for text in segment.segment_image(image, k=2).warnings if "light" in text]
     assert told.startswith("the light is uneven, and shares depend on it: in even light ")
-    assert "--coherence region" in told
+    assert "Give --even-light" in told
 
 
 def measure(image: Image) -> tuple[float, float]:

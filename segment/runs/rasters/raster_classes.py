@@ -19,7 +19,7 @@ from segment.mixture.rejection import find_rejection_threshold
 from segment.pipeline.noise_warnings import warn_of_proportional_noise
 from segment.pipeline.pixel_selection import warn_of_flat_border
 from segment.pipeline.preparation import preprocess
-from segment.pipeline.uneven_light import warn_of_uneven_light
+from segment.pipeline.uneven_light import DIVIDE_BY_PICTURE, warn_of_uneven_light
 from segment.preprocessor.logarithms import refuse_logarithms, warn_of_low_values
 from segment.preprocessor.preprocessor import clip_floats
 from segment.preprocessor.working_copy import is_field_fine
@@ -144,7 +144,7 @@ def _measure_classes(
         choose_spatial_type(run.config).explain_empty_class(run.config),
         _warn_of_flat_border(run, copy) + low + notes,
         design_effect or measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, unmerged, space, tiles) + noise,
+        warn_of_uneven_light(copy, unmerged, space, tiles, DIVIDE_BY_PICTURE) + noise,
     )
 
 

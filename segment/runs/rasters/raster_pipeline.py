@@ -207,6 +207,10 @@ def _apply_model(model: ClassModel, config: SegmentConfig | None, settings: Mapp
             f"model: of images in their own size, as a raster keeps it; got one of images that were shrunk to "
             f"{config.max_size} pixels. Fit it without --max-size."
         )
+    if config.even_light:
+        raise ModelError(
+            "model: of images in the light they have, as a raster keeps it; got one of --even-light. Fit it without."
+        )
     return AppliedModel.from_settings(model, config)
 
 

@@ -39,7 +39,7 @@ MAX_CHANNELS = 4096
 """More bands than any sensor has: a larger number is an error."""
 
 # Preprocessing settings that version 1 of the file did not have at first.
-_NEW_SETTINGS = ("bands", "log_scale")
+_NEW_SETTINGS = ("bands", "even_light", "log_scale")
 _DTYPES = ("uint8", "uint16", "float32")
 _MAX_NAME_LENGTH = 60  # characters: a name fits in one line of a table
 _MAX_PIXEL_VALUE = 1e38  # about the largest float32

@@ -67,6 +67,7 @@ def test_the_classes_and_settings_of_a_model() -> None:
         "bands": "",
         "max_size": 0,
         "greyscale": False,
+        "even_light": False,
         "log_scale": False,
         "denoise": "none",
         "denoise_radius": 0.001,

@@ -26,7 +26,14 @@ from segment.segmenter.class_model.validation import (
 def test_preprocessing_is_completed_with_the_defaults() -> None:
     found = complete_preprocessing({"denoise": "median"})
     assert tuple(found) == PREPROCESSING
-    defaults = {"bands": "", "max_size": 0, "greyscale": False, "log_scale": False, "denoise_radius": 0.001}
+    defaults = {
+        "bands": "",
+        "max_size": 0,
+        "greyscale": False,
+        "even_light": False,
+        "log_scale": False,
+        "denoise_radius": 0.001,
+    }
     assert found == {**defaults, "denoise": "median"}
 
 
