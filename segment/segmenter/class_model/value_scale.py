@@ -17,6 +17,7 @@ _MAX_SHARE_OUTSIDE = 0.01
 # this share of them lies beyond and they range so many times as far, they are in another unit, such as percent. A small
 # fire ranges far, too, and in a warm summer most values may lie beyond.
 _MAX_FLOAT_SHARE_OUTSIDE, _MAX_RANGE_FACTOR = 0.5, 10.0
+_MAX_SHARE = 16.0  # that floats reach as shares of full light, in which HDR images exceed 1
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class ValueScale:
         bool
             True for pixels of one type. Also for 16-bit numbers and floats, unless the floats are shares of full light
             or range otherwise and between ends that are no whole numbers: integers with signs are stored as the former,
-            and as the latter if one of them lies below 0.
+            and as the latter if one of them lies below 0. Floats of 0 to 255, some above 16, are in the unit of 8-bit
+            numbers.
 
         Examples
         --------
@@ -75,10 +77,12 @@ class ValueScale:
         """
         if self.dtype == other.dtype:
             return True
-        if {self.dtype, other.dtype} != {"uint16", "float32"}:
-            return False
-        whole, real = (self, other) if self.dtype == "uint16" else (other, self)
+        whole, real = (other, self) if self.dtype == "float32" else (self, other)
         low, high = real.black, real.white
+        if real.dtype != "float32":
+            return False
+        if whole.dtype == "uint8":
+            return low >= 0 and _MAX_SHARE <= high <= whole.white
         is_whole = (low, high) != (0, 1) and float(low).is_integer() and float(high).is_integer()
         ranges = whole.white - whole.black, high - low
         is_inside = low <= whole.black < whole.white <= high

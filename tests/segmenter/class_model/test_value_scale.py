@@ -60,6 +60,16 @@ def test_a_dark_scene_of_signed_integers_is_not_stretched(high: int) -> None:
         assert np.array_equal(found.pixels, values)
 
 
+@pytest.mark.parametrize(("high", "is_replaced"), [(90, True), (254.5, True), (1.3, False), (900, False)])
+def test_floats_in_the_unit_of_8_bits_are_read_on_the_scale_of_a_model_of_8_bits(
+    high: float, is_replaced: bool
+) -> None:
+    image = Image.from_array(np.linspace(0.4, high, 100).reshape(10, 10))
+    found = apply_value_scale(image, ValueScale("uint8", 0, 255))
+    assert ((found.black, found.white) == (0, 255)) == is_replaced
+    assert (found.notes[-1] == "its values are read on the model's scale, 0 to 255") == is_replaced
+
+
 def test_integers_of_8_bits_keep_their_white() -> None:
     image = Image.from_array(np.linspace(3, 200, 100).astype(np.uint8).reshape(10, 10))
     found = apply_value_scale(image, ValueScale("uint16", 0, 1023))
