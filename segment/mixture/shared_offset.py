@@ -63,15 +63,25 @@ def fit_shared_offset(values: Floats, terms: Floats, n_components: int, *, min_v
     >>> fit_shared_offset(values, place, 2, min_variance=1e-4).round(1)
     array([2.])
     """
-    cells = make_point_cells(values)
+    # EM finds the optimum that is nearest: from no terms, or from all that they explain of the mean feature.
+    columns = np.column_stack([terms, np.ones(len(terms))])
+    all_of_it = np.linalg.lstsq(columns, values.mean(axis=1), rcond=None)[0][:-1]
+    found = [
+        _run_em(values, terms, weights, n_components, min_variance) for weights in (np.zeros_like(all_of_it), all_of_it)
+    ]
+    return max(found, key=lambda state: state.log_likelihood).weights
+
+
+def _run_em(values: Floats, terms: Floats, weights: Floats, n_components: int, min_variance: float) -> _State:
+    """Run EM from the clusters of the values without the terms, until the likelihood rises no more."""
+    cells = make_point_cells(values - (terms @ weights)[:, None])
     centers = draw_k_means_plus_plus(cells, n_components, 1, np.random.default_rng(0))[0]
-    posteriors = np.eye(n_components)[run_k_means(cells, centers).labels]
-    state = _State(np.zeros(terms.shape[1]), posteriors, -np.inf)
+    state = _State(weights, np.eye(n_components)[run_k_means(cells, centers).labels], -np.inf)
     for _ in range(MAX_STEPS):
         before, state = state, _take_step(state, values, terms, min_variance)
         if state.log_likelihood - before.log_likelihood < TOLERANCE:
             break
-    return state.weights
+    return state
 
 
 def _take_step(state: _State, values: Floats, terms: Floats, min_variance: float) -> _State:
