@@ -169,9 +169,7 @@ class SettingValues:
     )
     greyscale: bool = define_setting(False, "Preprocessing", "Convert to grayscale first.")
     even_light: bool = define_setting(False, "Preprocessing", "Divide out light that varies smoothly over the image.")
-    log_scale: bool = define_setting(
-        False, "Preprocessing", "Take the logarithm of the values, as for radar, fluorescence and HDR images."
-    )
+    log_scale: bool = define_setting(False, "Preprocessing", "Take logarithms, as for radar, fluorescence and HDR.")
     denoise: Literal["none", "gaussian", "median", "bilateral"] = define_setting(
         "none", "Preprocessing", "Noise filter."
     )
