@@ -50,6 +50,26 @@ from segment.core.errors import SettingsError
             {"labels_format": "tif", "save": ("panel",)},
             "labels_format (--labels-format): only with labels in save; got tif. Give --save labels too.",
         ),
+        (
+            {"regions": 5, "labels_format": "npz", "save": ("labels",)},
+            "labels_format (--labels-format): png or tif with regions; got npz. Regions have no posteriors.",
+        ),
+        (
+            {"group": ("leaf=1,2", "leaf=3,4")},
+            "group (--group): each group once; got leaf twice. Leave one out.",
+        ),
+        (
+            {"group": ("leaf=1,2", "soil=2,3")},
+            "group (--group): each class in one group; got 2 twice. Leave one out.",
+        ),
+        (
+            {"group": ("leaf=1,2",), "background": "1"},
+            "background (--background): a class that is in no group; got 1. Leave it out of --group.",
+        ),
+        (
+            {"crop": "50,0,20,80"},
+            "crop (--crop): LEFT,TOP,RIGHT,BOTTOM with LEFT before RIGHT and TOP before BOTTOM; got 50,0,20,80.",
+        ),
     ],
 )
 def test_contradicting_settings_are_refused(values: dict[str, Any], rule: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from mixtures import draw_three_gaussians, make_robust_mixture
 
+from segment.mixture import spatial_em
 from segment.mixture.cells import make_point_cells
 from segment.mixture.em import run_em
 from segment.mixture.model import MixtureModel
@@ -18,7 +19,12 @@ NO_PRIOR = Prior(np.eye(2), 0.0, np.zeros(2))
 
 @pytest.mark.parametrize("noise", [False, True])
 @pytest.mark.parametrize("student", [False, True])
-def test_steps_without_neighbors_are_those_of_em(noise: bool, student: bool, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_steps_without_neighbors_are_those_of_em(
+    noise: bool, student: bool, is_kept: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the moments of the cells are kept for all steps, or computed anew for each as those of many cells are."""
+    monkeypatch.setattr(spatial_em, "MAX_KEPT_MOMENTS", spatial_em.MAX_KEPT_MOMENTS if is_kept else 0)
     cells = make_point_cells(draw_three_gaussians(rng, 200))
     start = make_robust_mixture(rng, 3, 2, noise=noise, student=student)
     em = SpatialEM(cells, start, NO_PRIOR)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,12 +65,14 @@ def test_no_tolerance_cuts_corners_or_loses_regions(tolerance: float) -> None:
     assert shapely.union_all(parts).equals(shapely.box(0, 0, 60, 40))
 
 
-def test_geojson_has_simple_polygons_true_pixels_and_classes_for_qupath(tmp_path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("svg_smooth", [False, True])
+def test_geojson_has_simple_polygons_true_pixels_and_classes_for_qupath(tmp_path: Path, svg_smooth: bool) -> None:
     pytest.importorskip("shapely", minversion="2.1")
     labels = draw_blobs()
-    settings = {"name": "2=leaf", "palette": "leaf=#0a0b0c", "save": "geojson,svg"}
+    settings: dict[str, Any] = {"name": "2=leaf", "palette": "leaf=#0a0b0c", "save": "geojson,svg"}
     plain = segment.relabel_classes(labels, **settings).save(tmp_path, stem="plain")
-    simple = segment.relabel_classes(labels, simplify=2, svg_smooth=True, **settings).save(tmp_path, stem="simple")
+    settings |= {"simplify": 2, "svg_smooth": svg_smooth}
+    simple = segment.relabel_classes(labels, **settings).save(tmp_path, stem="simple")
     documents = [json.loads(paths[0].read_text()) for paths in (plain, simple)]
     counts = [len(re.findall(r"\d+,\d+", json.dumps(document, separators=(",", ":")))) for document in documents]
     assert counts[1] < counts[0] / 2
@@ -77,8 +81,16 @@ def test_geojson_has_simple_polygons_true_pixels_and_classes_for_qupath(tmp_path
         assert leaf["pixels"] == (labels == 2).sum()
         assert leaf["classification"] == {"name": "leaf", "color": [10, 11, 12]}
     root = ET.parse(simple[1]).getroot()
-    assert root.get("shape-rendering") == "auto"
-    assert len(root.findall("{*}path")) == 3
+    assert root.get("shape-rendering") == ("auto" if svg_smooth else "crispEdges")
+    drawn = [path.get("d", "") for path in root.findall("{*}path")]
+    assert len(drawn) == 3
+    if not svg_smooth:  # straight sides between the points of the polygons
+        polygons = [polygon for leaf in documents[1]["features"] for polygon in leaf["geometry"]["coordinates"]]
+        rings = ["L".join(f"{x} {y}" for x, y in ring[:-1]) for polygon in polygons for ring in polygon]
+        found, expected = (
+            sorted(sorted(ring.split("L")) for ring in some) for some in (re.findall("M(.*?)z", "".join(drawn)), rings)
+        )
+        assert found == expected
 
 
 def test_curves_of_both_sides_of_a_border_are_the_same() -> None:
