@@ -64,7 +64,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     classes = _renumber(result.class_mixture, partners)
     numbers = np.concatenate([[0], partners + 1]).astype(result.label_image.dtype)
     rows = {partner + 1: row for row, partner in zip(result.classes, partners.tolist(), strict=True) if partner >= 0}
-    unit = result.classes[0].unit if result.classes else ""
+    unit = result.classes[0].unit
     nothing = ClassRow(0, 0, 0.0, (), area=0.0 if unit else None, unit=unit)
     names = (*reference.names, *make_default_names(n_classes)[reference.n_classes :])[:n_classes]
     # Settings name classes as the reference does.

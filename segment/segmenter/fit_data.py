@@ -48,10 +48,8 @@ class FitData:
 
     @property
     def first_image(self) -> Image | None:
-        """The first image or its copy, where it is at hand."""
-        if self.copies:
-            return self.copies[0]
-        return None if isinstance(self.source, Cells) else self.source.image
+        """The copy of the first image, where there are copies."""
+        return self.copies[0] if self.copies else None
 
     def forget_cells(self) -> None:
         """Free the memory of cells that can be collected again."""

@@ -140,7 +140,8 @@ def measure_correlation_area(maps: Floats, valid: NDArray[np.bool_]) -> float:
     n_pairs_in_ring = np.maximum(np.bincount(distance.ravel(), weights=n_pairs.ravel()), 1.0)
     mean_product = np.bincount(distance.ravel(), weights=products.ravel()) / n_pairs_in_ring
     is_low = mean_product < _MIN_CORRELATION * mean_product[0]
-    is_near = distance < (is_low.argmax() if is_low.any() else len(is_low))
+    # Some ring is low: the products add up to the square of the sum of the maps around their means, which is 0.
+    is_near = distance < is_low.argmax()
     return max(1.0, float(products[is_near].sum() / products[0, 0]))
 
 
