@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from io import IOBase
 from os import PathLike
@@ -19,6 +20,7 @@ from segment.core.units import METERS_PER_UNIT
 from segment.loader.decoders.checks import PageNote
 from segment.loader.file_kind import identify_file
 from segment.loader.loader import FilePage, LoadedFile, load_path, load_stream
+from segment.loader.side_files import describe_side_files
 from segment.mixture.shared_offset import fit_shared_offset
 from segment.pipeline.file_loading import load_file, make_read_options
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
@@ -62,6 +64,9 @@ def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = 
     with name_page(source):
         image = load_source(source, config)
         size, notes = choose_pixel_size(config, image.pixel_size, image.pixel_area)
+        if isinstance(source, (str, PathLike)):
+            has_mask, has_place = bool(config.mask or arrays.mask is not None), bool(image.georeference)
+            notes += describe_side_files(os.fsdecode(source), has_mask=has_mask, has_place=has_place)
         if (size, notes) != (image.pixel_size, ()):
             image = replace(image, pixel_size=size, notes=image.notes + notes)
         return select_pixels(image, config, get_source_path(source, image), arrays, get_page(source, config))
