@@ -66,7 +66,9 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     rows = {partner + 1: row for row, partner in zip(result.classes, partners.tolist(), strict=True) if partner >= 0}
     unit = result.classes[0].unit
     nothing = ClassRow(0, 0, 0.0, (), area=0.0 if unit else None, unit=unit)
-    names = (*reference.names, *make_default_names(n_classes)[reference.n_classes :])[:n_classes]
+    # A mixture ends with the last class that has a component: those of the reference above it have no row, only a name.
+    known = (*reference.names, *make_default_names(n_classes)[reference.n_classes :])
+    names = known[:n_classes]
     # Settings name classes as the reference does.
     before = warn_of_absent_classes(result.config, result.names)
     warnings = [text for text in result.warnings if text not in before]
@@ -81,7 +83,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
         ),
         color_model=reference,
         absent=tuple(absent),
-        warnings=(*warnings, *_warn_of_absent(absent, new, names)),
+        warnings=(*warnings, *_warn_of_absent(absent, new, known)),
         # No command for a single image numbers its classes like those of another.
         provenance=replace(result.provenance, command=()),
     )

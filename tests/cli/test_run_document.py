@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image as PilImage
 from program_runs import Program
 
 import segment
@@ -34,6 +35,22 @@ def test_json_prints_one_document_on_stdout(run_program: Program) -> None:
     assert 0 < good["seconds"] < 60
     assert (bad["outputs"], bad["k"], bad["classes"]) == ([], 0, [])
     assert bad["error"] == result.err.splitlines()[0].removeprefix("Error: ")
+
+
+def test_json_has_groups_and_null_for_classes_that_an_image_lacks(run_program: Program, image_folder: Path) -> None:
+    segment.save_class_model(segment.fit_classes(["a.png"], k=4), "m.json")
+    (image_folder / "in").mkdir()
+    with PilImage.open("a.png") as picture:
+        picture.crop((8, 0, 20, 12)).save("in/right.png")
+    options = ("-k", "2", "--align", "m.json", "--group", "light=3,4")
+    result = run_program("batch", "in", *options, "-o", "out", "--json")
+    assert result.code == 0
+    (image,) = json.loads(result.out)["images"]
+    shares = [None, None, 60 / 144, 84 / 144]
+    assert [row["share"] for row in image["classes"]] == shares
+    assert [row["pixels"] for row in image["classes"]] == [None, None, 60, 84]
+    groups = [(row["group"], row["name"], row["share"]) for row in image["groups"]]
+    assert groups == [("light", "class 3", shares[2]), ("light", "class 4", shares[3])]
 
 
 @pytest.mark.parametrize("command", ["batch", "apply"])

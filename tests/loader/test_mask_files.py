@@ -28,7 +28,8 @@ def save(mask: np.ndarray, path: Path) -> Path:
     if path.suffix == ".npy":
         np.save(path, mask)
     elif path.suffix == ".npz":
-        np.savez(path, labels=mask)
+        values = {"selection": mask} if path.stem == "first" else {"other": mask[:2], "labels": mask}
+        np.savez(path, **values)
     elif path.stem == "rgba":
         PilImage.fromarray(np.dstack([mask * 255] * 3 + [np.full_like(mask, 255)])).save(path)
     elif path.stem == "transparent":
@@ -50,7 +51,7 @@ def save(mask: np.ndarray, path: Path) -> Path:
     "name",
     [
         *("gray.png", "gray.tif", "gray.bmp", "bits.png", "deep.png", "deep.tif", "rgba.png", "transparent.png"),
-        *("palette.png", "a.npy", "a.npz"),
+        *("palette.png", "a.npy", "a.npz", "first.npz"),
     ],
 )
 def test_what_is_not_zero_counts(mask: np.ndarray, tmp_path: Path, name: str) -> None:

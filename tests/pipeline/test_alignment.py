@@ -72,6 +72,15 @@ def test_a_class_without_a_counterpart_gets_a_number_of_its_own(reference: segme
     assert align_classes(found, reference).class_model == found.class_model
 
 
+def test_the_last_classes_of_the_reference_may_be_absent(reference: segment.ClassModel) -> None:
+    found = align_classes(segment.segment_image(picture(COLORS[[2, 0]]), k=2), reference)
+    assert stripes(found.label_image) == [reference.names.index(name) + 1 for name in ("grass", "night")]
+    assert found.names == reference.names[: found.n_classes] != reference.names
+    lacking = [name for name in reference.names if name in ("brick", "snow")]
+    assert [reference.names[label - 1] for label in found.absent] == lacking
+    assert found.warnings[-1].startswith(f"nothing here is like {', '.join(lacking)} of --align")
+
+
 def test_an_image_of_other_features_is_refused_by_its_name(reference: segment.ClassModel, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"^image: the model's features are"):
         align_classes(segment.segment_image(picture(COLORS)[..., 0], k=2), reference)
