@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 import shlex
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from segment.config.command_words import list_options
@@ -123,9 +125,16 @@ def encode_picture_url(picture: NDArray[np.uint8], *, suffix: str) -> str:
 @cache
 def _load_environment() -> Environment:
     """Load the templates of this package."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("segment.output.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    environment.filters["mark_options"] = _mark_options
+    return environment
+
+
+def _mark_options(text: str) -> Markup:
+    """Mark the options that a text names, so that no line ends within one."""
+    return Markup(re.sub(r"(?<![\w-])--[a-z-]+", r'<span class="option">\g<0></span>', escape(text)))
 
 
 def _describe_image(result: Segmentation) -> str:

@@ -28,7 +28,9 @@ export function showResult() {
   classes.update(answer.classes, answer.is_sampled, page.kept);
   page.kept = undefined;
   $("classes").hidden = !answer.classes.length;
-  $("classes-note").textContent = answer.is_sampled ? "Measured at the size of the screen; tables are exact." : "";
+  // Screen readers say it when there is a result.
+  $("classes-note").textContent = [`${answer.classes.length === 1 ? "1 class" : `${answer.classes.length} classes`} found.`,
+    ...(answer.is_sampled ? ["Measured at the size of the screen; tables are exact."] : [])].join(" ");
   if (answer.n_regions) say(answer.n_regions === 1 ? "1 region." : `${answer.n_regions} regions.`, "");
   controls.showChosen("regions", answer.n_regions);
   controls.showChosen("k", answer.curve?.chosen);

@@ -103,6 +103,9 @@ def test_a_page_shows_warnings_and_escapes_names() -> None:
     page = named.report()
     assert MARKUP not in page
     assert page.count(html.escape(MARKUP, quote=False).replace('"', "&#34;")) == 2
+    # No line ends within the name of an option.
+    told = replace(result, warnings=("lower --clean-up <none>, or -k",)).report()
+    assert 'lower <span class="option">--clean-up</span> &lt;none&gt;, or -k.' in told
 
 
 def test_histograms_say_what_their_axes_count(page: str) -> None:
