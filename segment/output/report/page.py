@@ -134,7 +134,7 @@ def _load_environment() -> Environment:
 
 def _mark_options(text: str) -> Markup:
     """Mark the options that a text names, so that no line ends within one."""
-    return Markup(re.sub(r"(?<![\w-])--[a-z-]+", r'<span class="option">\g<0></span>', escape(text)))
+    return Markup(re.sub(r"(?<![\w-])--[a-z-]+", r'<span class="option">\g<0></span>', str(escape(text))))
 
 
 def _describe_image(result: Segmentation) -> str:
