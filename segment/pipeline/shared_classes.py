@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import Any, Unpack
@@ -18,6 +19,7 @@ from segment.core.stages import Stage
 from segment.mixture.selection import Selection
 from segment.pipeline.model_application import AppliedModel
 from segment.pipeline.multi_image_fit import ImagePart, TrainingImage, collect_part, fit_parts, read_on_common_scale
+from segment.pipeline.other_light import warn_of_other_light
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, take_arrays
 from segment.pipeline.preparation import preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
@@ -248,6 +250,8 @@ def label_with_model(
     model.check_features(spatial.data.space, get_page_name(source))
     clock(Stage.LABEL)
     found = applied.take_classes(spatial.data)  # 4 segmenter, without a fit
+    light = warn_of_other_light(preprocessed, found.classes, spatial.data.space)
+    found = replace(found, warnings=found.warnings + light)
     unmerged = found.classes.unmerged
     labeled = spatial.label(unmerged, reject=config.reject)
     clock(Stage.CLEAN_UP)
