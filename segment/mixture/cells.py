@@ -24,6 +24,7 @@ __all__ = [
     "group_cells",
     "make_distinct_cells",
     "make_point_cells",
+    "make_used_cells",
     "sum_cells",
 ]
 
@@ -185,6 +186,34 @@ def make_distinct_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) ->
     rows, weights = cells.means[used] + 0.0, cells.weights[used]
     order, starts = sort_equal_rows(rows)
     return make_point_cells(rows[order[starts]], np.add.reduceat(weights[order], starts))
+
+
+def make_used_cells(X: Floats, sample_weight: Floats | None = None) -> Cells:
+    """Make as many cells as there are rows, each at a row that has weight.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float64
+        NaN stands for a missing value.
+    sample_weight : ndarray of shape (n,), float64, >= 0, optional
+        Weight of each row, 1 by default; at least one is above 0.
+
+    Returns
+    -------
+    Cells
+        One of each row, in their order, if all have weight. Else rows that have weight are repeated, and the cells of
+        one row share its weight.
+
+    Examples
+    --------
+    >>> cells = make_used_cells(np.array([[0.0], [5.0], [9.0]]), np.array([3.0, 0.0, 1.0]))
+    >>> cells.means.ravel().tolist(), cells.weights.tolist()
+    ([0.0, 9.0, 0.0], [1.5, 1.0, 1.5])
+    """
+    if sample_weight is None:
+        return make_point_cells(X)
+    used = np.resize(np.flatnonzero(sample_weight), len(X))
+    return make_point_cells(X[used], sample_weight[used] / np.bincount(used)[used])
 
 
 def concatenate(*parts: Cells) -> Cells:

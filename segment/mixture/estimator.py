@@ -12,7 +12,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
+from segment.mixture.cells import Cells, make_distinct_cells, make_used_cells
 from segment.mixture.covariances import compress_covariances
 from segment.mixture.estimator_parameters import build_start, check_parameters, print_iterations
 from segment.mixture.fitting import fit_mixture
@@ -238,7 +238,7 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         cells = make_distinct_cells(rows, weights)
         # With fewer distinct rows than components some components share a row, as in scikit-learn.
         if len(cells) < self.n_components:
-            cells = make_point_cells(rows, weights)
+            cells = make_used_cells(rows, weights)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         if self.prior == "dirichlet":
             return self._fit_variational(cells, seed)

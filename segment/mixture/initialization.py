@@ -109,11 +109,14 @@ def draw_first_clusters(
 
 
 def _find_ward_centers(measured: Cells, k: int, rng: np.random.Generator) -> Floats:
-    """Find the means (k, d) of the clusters of Ward's hierarchy; many cells are first grouped around random ones."""
+    """Find the means (k, d) of the clusters of Ward's hierarchy; many cells are first grouped around random ones.
+
+    Fewer than k means are found where these groups are fewer, as the cells lie in fewer places.
+    """
     few = measured
     if len(measured) > _MAX_WARD_CELLS:
         few = assign(measured, draw_random_cells(measured, _MAX_WARD_CELLS, 1, rng)[0]).make_cluster_cells(measured)
-    return Partition(few.means, build_ward_tree(few, k), np.zeros(())).make_cluster_cells(few).means
+    return Partition(few.means, build_ward_tree(few, min(k, len(few))), np.zeros(())).make_cluster_cells(few).means
 
 
 def _choose_distant(init: str, n_runs: int) -> NDArray[np.bool_]:

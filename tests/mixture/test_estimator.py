@@ -172,6 +172,20 @@ def test_every_start_of_scikit_learn_has_its_name(method: str) -> None:
     assert sorted(mixture.means_[:, 0].round().tolist()) == [0.0, 5.0]
 
 
+@pytest.mark.parametrize("method", ["kmeans", "random", "ward"])
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_fewer_places_than_components(method: str, covariance_type: str) -> None:
+    """Rows are equal, or have no weight: only two places count."""
+    equal = np.repeat([[0.0, 0.0], [1.0, 1.0]], 2000, axis=0)
+    weights = np.where(np.isin(np.arange(4000), [7, 2007]), 3.0, 0.0)
+    shifted = equal + np.where(weights > 0, 0, np.arange(4000) / 100)[:, None]
+    mixture = GaussianMixture(3, init_params=method, covariance_type=covariance_type, random_state=0)
+    for X, sample_weight in ((equal, None), (shifted, weights)):
+        mixture.fit(X, sample_weight=sample_weight)
+        np.testing.assert_allclose(mixture.weights_ @ mixture.means_, [0.5, 0.5], atol=0.01)
+        assert len(set(mixture.predict([[0.0, 0.0], [1.0, 1.0]]).tolist())) == 2
+
+
 def test_a_warm_start_goes_on_from_the_last_fit(capsys: pytest.CaptureFixture[str]) -> None:
     mixture = GaussianMixture(2, warm_start=True, random_state=0, verbose=2, verbose_interval=1)
     mixture.fit(make_groups())
