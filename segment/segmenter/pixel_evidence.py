@@ -18,6 +18,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import (
     choose_bands,
     compute_design_effect,
+    compute_part_effect,
     measure_neighbor_correlation,
     measure_residuals,
 )
@@ -115,7 +116,7 @@ def measure_design_effect(
     """Measure how many neighboring pixels count as one witness of their class.
 
     In noise every pixel is a witness of its own. In texture neighbors share their deviations from the mean of their
-    class: a tuft of dark grass is many dark pixels, and yet no more than one deviation.
+    class: a tuft of dark grass is many dark pixels, and yet no more than one deviation. Slow shades hide no small thing.
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ def measure_design_effect(
     Returns
     -------
     float, 1 to 10
-        See :func:`segment.segmenter.field.calibration.compute_design_effect`.
+        See :func:`segment.segmenter.field.calibration.compute_part_effect`.
     """
     rows, is_counted = choose_bands(copy.valid.shape, REACH_PIXELS)
     bands = replace(copy, pixels=copy.pixels[rows], valid=copy.valid[rows] & is_counted[:, None], interest=None)
@@ -162,4 +163,5 @@ def _measure_design_effect(
 ) -> float:
     """Measure the design effect of whitened features (d, h, w), by the component of each pixel (h, w)."""
     residuals = measure_residuals(features, components, valid)
-    return compute_design_effect(measure_neighbor_correlation(residuals, valid, REACH_PIXELS))
+    design_effect = compute_design_effect(measure_neighbor_correlation(residuals, valid, REACH_PIXELS))
+    return compute_part_effect(design_effect, residuals, valid)

@@ -122,7 +122,7 @@ def test_an_image_of_one_color_has_a_sheet_too(
     assert found.chosen is found.results[0]
     titles: list[str] = []
     sheet = "segment.output.pictures.exploration_sheet.draw_exploration_sheet"
-    monkeypatch.setattr(sheet, lambda _image, tries, *_: titles.extend(item.title for item in tries))
+    monkeypatch.setattr(sheet, lambda _image, tries, *_, **__: titles.extend(item.title for item in tries))
     found.panel()
     assert titles == ["1 class of 2: chosen by -k auto"]
     monkeypatch.undo()

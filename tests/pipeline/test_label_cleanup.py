@@ -89,3 +89,14 @@ def test_texture_makes_no_specks(landscape: Path) -> None:
     """The meadow of the photograph has tufts of dark grass: 450 regions where each pixel counts as a witness."""
     found = segment.segment_image(landscape, k=4)
     assert sum(label(found.label_image == number)[1] for number in range(1, 5)) < 100
+
+
+def test_small_things_stay_on_a_shaded_page() -> None:
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:200, :240]
+    dots = ((rows % 12 - 5) ** 2 + (columns % 12 - 5) ** 2 <= 2) & (
+        rng.random((17, 20)).repeat(12, 0).repeat(12, 1) > 0.5
+    )[:200]
+    values = np.where(dots, 90, 200) * (1 - 0.35 * columns / 240) + rng.normal(0, 4, rows.shape)
+    result = segment.segment_image(values.astype(np.uint8), k=2)
+    assert np.mean((result.label_image == 1) == dots) > 0.995

@@ -24,7 +24,7 @@ from segment.mixture.spatial_em import (
     fit_with_neighbors,
 )
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.calibration import measure_band_design_effect, measure_component_overlaps
+from segment.segmenter.field.calibration import measure_band_effects, measure_component_overlaps
 from segment.segmenter.field.edge_field import REACH_PIXELS, build_field, compute_whitening_matrix
 from segment.segmenter.field.few_classes import FewField, carry_posteriors
 from segment.segmenter.field.mean_field import normalize, solve_mean_field
@@ -191,7 +191,7 @@ class FieldEM:
             return False
         # A component apart from the others may be that of a few dead pixels, while another holds two areas.
         return all(
-            q is not None and measure_band_design_effect(features, q, copy.valid, REACH_PIXELS) <= MAX_DESIGN_EFFECT
+            q is not None and measure_band_effects(features, q, copy.valid, REACH_PIXELS)[0] <= MAX_DESIGN_EFFECT
             for features, q, copy in zip(self._whiten(model), self._q, self._copies, strict=True)
         )
 

@@ -22,7 +22,7 @@ from segment.segmenter.field.calibration import (
     choose_bands,
     compute_design_effect,
     compute_weight_power,
-    measure_band_design_effect,
+    measure_band_effects,
     measure_neighbor_correlation,
     measure_residuals,
 )
@@ -307,13 +307,13 @@ def _solve_all(problem: FieldProblem) -> FullSolution:
 def _choose_weight_power(
     problem: FieldProblem, field: RandomField, features: Planes, logs: Planes
 ) -> tuple[float, float | None]:
-    """Choose how much the weights of the classes count; returned with it is the design effect, where it is measured."""
+    """Choose how much the weights of the classes count; returned with it is the effect of small parts, if measured."""
     if problem.facts is not None:
         return problem.facts.weight_power, None
     if problem.classes.n_classes < len(problem.classes.groups):  # what a class has of two colors is no texture
         return 1.0, None
-    design_effect = measure_band_design_effect(features, logs, problem.copy.valid, field.reach)
-    return compute_weight_power(design_effect, problem.smoothness), design_effect
+    design_effect, part_effect = measure_band_effects(features, logs, problem.copy.valid, field.reach)
+    return compute_weight_power(design_effect, problem.smoothness), part_effect
 
 
 def _look_up_planes(problem: FieldProblem, describe: Callable[[Cells], Planes]) -> tuple[Planes, Planes]:

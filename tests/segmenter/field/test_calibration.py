@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 import segment
 from segment.segmenter.field.calibration import (
+    compute_part_effect,
     compute_temperature,
     measure_neighbor_correlation,
     measure_overlap,
@@ -34,6 +35,20 @@ def test_independent_noise_has_no_correlation_and_texture_has(rng: np.random.Gen
     half = valid.copy()
     half[:, ::2] = False
     assert measure_neighbor_correlation(texture * half, half, 2) > 0.8
+
+
+def test_a_slow_shade_hides_no_small_thing_and_texture_does(rng: np.random.Generator) -> None:
+    valid = np.ones((64, 200), dtype=bool)
+    noise = rng.standard_normal((1, 64, 200)).astype(np.float32)
+    shade = np.linspace(-3, 3, 200, dtype=np.float32) * np.ones((1, 64, 1), np.float32)
+    texture = gaussian_filter(noise, (0, 2, 2))
+    for residuals, expected in ((noise, 8.0), (texture, 8.0), (shade + noise, pytest.approx(2.8, abs=0.3))):
+        assert compute_part_effect(8.0, residuals.astype(np.float32), valid) == expected
+    # Pixels that are not valid are 0 and take no part, and the effect is never below that of independent pixels.
+    half = np.where(np.arange(200) < 100, shade + noise, 0).astype(np.float32)
+    assert compute_part_effect(8.0, half, valid & (np.arange(200) < 100)) < 6
+    assert compute_part_effect(1.2, shade, valid) == 1.0
+    assert compute_part_effect(3.0, np.zeros_like(noise), valid) == 3.0
 
 
 def test_the_temperature_rises_with_correlation_and_overlap() -> None:
