@@ -116,7 +116,7 @@ def measure_design_effect(
     """Measure how many neighboring pixels count as one witness of their class.
 
     In noise every pixel is a witness of its own. In texture neighbors share their deviations from the mean of their
-    class: a tuft of dark grass is many dark pixels, and yet no more than one deviation. Slow shades hide no small thing.
+    class: a tuft of dark grass is many dark pixels, and yet no more than one deviation. Slow shades hide nothing.
 
     Parameters
     ----------
