@@ -36,6 +36,8 @@ Floats = NDArray[np.float64]
 
 # Absolute log of a volume; beyond it densities leave the range of floating point.
 MAX_LOG_VOLUME = 600.0
+# Of pixels that are noise alone. A rest stays for the components: models are of something, and odds are finite.
+MAX_NOISE_SHARE = 1 - 2.0**-52
 
 
 @dataclass(frozen=True)
@@ -232,4 +234,5 @@ def maximize_posterior(
         present = sums.counts > 0
         mean_log_scales = np.where(present, sums.log_scales, -1.0) / np.where(present, sums.counts, 1.0)
         degrees = np.where(present, fit_degrees_of_freedom(mean_log_scales, degrees, d), degrees)
-    return replace(model, noise_share=float(sums.noise_shares.mean()), degrees_of_freedom=degrees)
+    share = min(float(sums.noise_shares.mean()), MAX_NOISE_SHARE)
+    return replace(model, noise_share=share, degrees_of_freedom=degrees)

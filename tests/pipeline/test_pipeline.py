@@ -226,3 +226,11 @@ def test_the_number_of_classes_is_chosen_among_few_colors_of_many_bands() -> Non
     result = segment.segment_image(pixels, k="auto")
     assert result.k == 3
     assert np.array_equal(np.unique(result.label_image[0, ::20]), [1, 2, 3])
+
+
+@pytest.mark.parametrize("spatial", ["field", "none"])
+def test_pixels_that_are_noise_alone_are_fitted_with_noise(spatial: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 20, 8)).astype(np.uint8)
+    result = segment.segment_image(pixels, k=3, noise=True, spatial=spatial)
+    assert 0.5 < result.model.noise_share < 1
+    assert np.isfinite(result.posteriors()).all()
