@@ -48,7 +48,7 @@ _MARKER_OR_GAP = re.compile(rb"\xff([^\0\xff\xd0-\xd7]|[\xd0-\xd7]\xff[\xd0-\xd7
 _RESTARTS = range(0xD0, 0xD8)
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _ARITHMETIC = set(range(0xC8, 0xD0))
-_END, _SCAN, _EXIF, _INTERVAL = 0xD9, 0xDA, 0xE1, 0xDD
+_END, _SCAN, _EXIF, _INTERVAL, _QUANTIZATION = 0xD9, 0xDA, 0xE1, 0xDD, 0xDB
 # Markers of segments before the first scan, and of those that hold no more than metadata.
 _JPEG_LS = 0xF7  # the frame of another format
 _SEGMENTS = {*range(0xC0, 0xD0), *range(0xDB, 0xFF)}
@@ -305,7 +305,7 @@ def fills_first_scan(data: bytes, layout: JpegLayout, plugin: Callable[[BinaryIO
     noise = random.Random(_ROW_SEED).randbytes(9 * 64).replace(b"\xff", b"")
     n = sum(data.count(bytes((0xFF, marker)), layout.first_scan) for marker in _RESTARTS)
     tail = b"".join(noise[64 * i : 64 * (i + 1)] + bytes((0xFF, _RESTARTS[(n + i) % 8])) for i in range(8))
-    data, decoded = _leave_out_metadata(data), []
+    data, decoded = _simplify_header(data), []
     for end in (b"", tail):
         picture = plugin(io.BytesIO(data + end + b"\xff\xd9"))
         # One value for a block. The colors count: those of the last blocks come at the end, or in a scan of their own.
@@ -315,15 +315,30 @@ def fills_first_scan(data: bytes, layout: JpegLayout, plugin: Callable[[BinaryIO
     return bool(decoded[0] == decoded[1])
 
 
-def _leave_out_metadata(data: bytes) -> bytes:
-    """Leave out the metadata before the first scan of a JPEG: megabytes of them take Pillow longer than the scan."""
+def _simplify_header(data: bytes) -> bytes:
+    """Leave out of a JPEG what makes decoding the means of its blocks slow, and changes none of them.
+
+    Megabytes of metadata before the first scan take Pillow longer than the scan. And libjpeg guesses from the blocks
+    around what later scans will tell of a block, which takes longer than all else: it does not where that is zero.
+    """
     parts, at = [data[:2]], 2
     while data[at : at + 1] == b"\xff" and data[at + 1] in _SEGMENTS:
         after = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if data[at + 1] not in _METADATA:
-            parts.append(data[at:after])
+            segment = data[at:after]
+            parts.append(segment[:4] + _keep_means(segment[4:]) if data[at + 1] == _QUANTIZATION else segment)
         at = after
     return b"".join([*parts, data[at:]])
+
+
+def _keep_means(tables: bytes) -> bytes:
+    """Set the factors of all coefficients but the mean in quantization tables to zero."""
+    kept, at = bytearray(len(tables)), 0
+    while at < len(tables):
+        n_bytes = 1 + (tables[at] >> 4)  # of a factor; the first byte also numbers the table
+        kept[at : at + 1 + n_bytes] = tables[at : at + 1 + n_bytes]
+        at += 1 + 64 * n_bytes
+    return bytes(kept)
 
 
 def fills_picture(picture: Any) -> bool:

@@ -32,7 +32,7 @@ from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.field_solver import FieldProblem
-from segment.segmenter.field.fine_field import FineFieldLabeler, adapt_to_noise
+from segment.segmenter.field.fine_field import FineFieldLabeler, choose_copy
 from segment.segmenter.field.share_sample import LabeledPixels
 from segment.segmenter.fit_data import FitData, limit_few_colors
 from segment.segmenter.pixel_evidence import is_certain, measure_design_effect
@@ -161,7 +161,7 @@ def _make_field_labeler(
         fine = FineFieldLabeler(problem, min_log_density=min_log_density)
         return lambda image, _, inner: fine.label(image, inner), None
     # Solved here; with a cluster the labeler is sent to the workers with the solution.
-    labeler = FieldLabeler(adapt_to_noise(problem), shape, min_log_density=min_log_density, draws_shares=True)
+    labeler = FieldLabeler(choose_copy(problem, shape), shape, min_log_density=min_log_density, draws_shares=True)
     return lambda image, window, inner: labeler.label(image, window.row, window.column, inner), labeler.design_effect
 
 

@@ -134,10 +134,10 @@ class FieldLabeler:
         )
         weights = np.outer(down, across)
         weights *= self._counted
-        is_at_border = np.zeros_like(self._counted) if self._odds is None else self._labels == 0
-        if not weights.any() or (at_border is None and not (weights * ~is_at_border).any()):
+        plain = weights if self._odds is None else np.where(self._labels == 0, np.float32(0), weights)
+        if not weights.any() or (at_border is None and not plain.any()):
             return None
-        return self._solved.draw_shares(weights, is_at_border, at_border)
+        return self._solved.draw_shares(weights, plain, at_border)
 
     def _decide_pixels(
         self,

@@ -68,9 +68,7 @@ class FieldSolution(ABC):
         return measure_overlap(self.logs, self.valid)
 
     @abstractmethod
-    def draw_shares(
-        self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
-    ) -> ShareSample:
+    def draw_shares(self, weights: Planes, plain: Planes, at_border: BorderPixels | None) -> ShareSample:
         """Draw the sample that shares are estimated from; see :func:`share_sample.draw_share_sample`."""
 
     @abstractmethod
@@ -84,14 +82,10 @@ class FullSolution(FieldSolution):
 
     field: RandomField
 
-    def draw_shares(
-        self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
-    ) -> ShareSample:
+    def draw_shares(self, weights: Planes, plain: Planes, at_border: BorderPixels | None) -> ShareSample:
         """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
         correlation = self.measure_correlation()
-        return draw_share_sample(
-            self.q, self.logs, weights, correlation, is_at_border=is_at_border, at_border=at_border
-        )
+        return draw_share_sample(self.q, self.logs, weights, correlation, plain=plain, at_border=at_border)
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
@@ -123,11 +117,8 @@ class FewSolution(FieldSolution):
     few: FewField
     look_up: Callable[[NDArray[np.intp]], Planes]
 
-    def draw_shares(
-        self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
-    ) -> ShareSample:
+    def draw_shares(self, weights: Planes, plain: Planes, at_border: BorderPixels | None) -> ShareSample:
         """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
-        plain = np.where(is_at_border, np.float32(0), weights)
         sums = np.zeros(self.few.n_classes)
         for numbers, q in zip(self.few.numbers, self.q, strict=True):  # plane by plane: in less memory, and faster
             sums += np.bincount(numbers.reshape(-1), (q * plain).reshape(-1), self.few.n_classes)

@@ -20,7 +20,7 @@ from segment.core.image import Image
 from segment.preprocessor.preprocessor import shrink
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, WORKING_PIXELS, is_field_fine, make_working_copy
 from segment.segmenter.field.edge_field import REACH_PIXELS
-from segment.segmenter.field.field_fit import shrink_noisy_copy
+from segment.segmenter.field.field_fit import shrink_copy_of_many
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart, prepare_field_posteriors
 from segment.segmenter.field.field_solver import FieldProblem, measure_field_facts
 from segment.segmenter.field.mean_field import LONG_STEPS
@@ -31,8 +31,8 @@ from segment.segmenter.field.shared_noise import solve_on_squares
 __all__ = [
     "FIELD_HALO",
     "FineFieldLabeler",
-    "adapt_to_noise",
     "add_field_facts",
+    "choose_copy",
     "label_with_field",
     "prepare_posteriors",
 ]
@@ -40,6 +40,7 @@ __all__ = [
 # Pixels of the image around a part: as far as all steps reach, and some for edges, smoothing and interpolation.
 FIELD_HALO = (LONG_STEPS.max_steps * REACH_PIXELS + 8) * MAX_FIELD_STEP
 PART_VALUES = 2**22  # posteriors of a part, which bound the memory that its field needs
+MANY_PIXELS = 2**18  # of the copy of an image on which many classes are labeled
 
 
 class FineFieldLabeler:
@@ -103,7 +104,7 @@ def label_with_field(problem: FieldProblem, image: Image, min_log_density: float
     """
     if is_field_fine(image.valid.shape):
         return FineFieldLabeler(problem, min_log_density=min_log_density).label(image)
-    problem = adapt_to_noise(problem)
+    problem = choose_copy(problem, image.valid.shape)
     return FieldLabeler(problem, image.valid.shape, min_log_density=min_log_density, draws_shares=True).label(image)
 
 
@@ -128,7 +129,7 @@ def prepare_posteriors(
         keeps the part that was asked for last, so ask in the order of rows.
     """
     if not is_field_fine(image.valid.shape):
-        return prepare_field_posteriors(adapt_to_noise(problem), image, is_tempered=is_tempered)
+        return prepare_field_posteriors(choose_copy(problem, image.valid.shape), image, is_tempered=is_tempered)
     whole, n_classes = add_field_facts(problem), problem.classes.n_classes
     parts = _split_rows(image, n_classes)
     ends = np.array([stop for _, stop in parts]) * image.width
@@ -154,26 +155,34 @@ def prepare_posteriors(
     return compute_posteriors
 
 
-def adapt_to_noise(problem: FieldProblem) -> FieldProblem:
-    """Solve the field on a smaller copy where noise asks for it, of an image that is not solved part by part.
+def choose_copy(problem: FieldProblem, shape: tuple[int, int]) -> FieldProblem:
+    """Choose the copy on which the field of an image is solved that is not solved part by part.
 
     Parameters
     ----------
     problem : FieldProblem
         The field of the working copy.
+    shape : (height, width)
+        Of the image, in pixels.
 
     Returns
     -------
     FieldProblem
-        With a smaller copy where neighbors share their noise (:mod:`segment.segmenter.field.shared_noise`), and where
-        noise in many classes would need more memory than the image.
+        With a smaller copy where neighbors share their noise (:mod:`segment.segmenter.field.shared_noise`), and for
+        many classes.
+
+    Notes
+    -----
+    Many classes divide what people see as one area. On half of the pixels the field joins a little more of it, and is
+    solved in half of the time (``tests/benchmarks/SPEED.md``).
     """
-    return _shrink_noisy_problem(solve_on_squares(problem))
+    max_pixels = max(MANY_PIXELS, math.prod(shape) // MAX_FIELD_STEP**2)
+    return _shrink_copy(solve_on_squares(problem), max_pixels)
 
 
-def _shrink_noisy_problem(problem: FieldProblem) -> FieldProblem:
-    """Take the copy of :func:`segment.segmenter.field.field_fit.shrink_noisy_copy`."""
-    return problem.with_copy(shrink_noisy_copy(problem.classes, problem.space, problem.copy))
+def _shrink_copy(problem: FieldProblem, max_pixels: int) -> FieldProblem:
+    """Take the copy of :func:`segment.segmenter.field.field_fit.shrink_copy_of_many`."""
+    return problem.with_copy(shrink_copy_of_many(problem.classes, problem.space, problem.copy, max_pixels))
 
 
 def add_field_facts(problem: FieldProblem) -> FieldProblem:
@@ -189,7 +198,7 @@ def add_field_facts(problem: FieldProblem) -> FieldProblem:
     FieldProblem
         To be solved with the copy of each part.
     """
-    small = _shrink_noisy_problem(problem.with_copy(make_working_copy(problem.copy, WORKING_PIXELS)))
+    small = _shrink_copy(problem.with_copy(make_working_copy(problem.copy, WORKING_PIXELS)), WORKING_PIXELS)
     facts = measure_field_facts(small)
     # A copy that is a little smaller mixes neighbors, which hides their noise.
     if problem.classes.model.n_components and not facts.is_noisy:

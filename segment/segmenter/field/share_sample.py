@@ -148,7 +148,7 @@ def draw_share_sample(
     weights: Planes,
     correlation: float,
     *,
-    is_at_border: NDArray[np.bool_] | None = None,
+    plain: Planes | None = None,
     at_border: BorderPixels | None = None,
 ) -> ShareSample:
     """Draw the sample that shares are estimated from: every s-th of the pixels that count.
@@ -161,17 +161,17 @@ def draw_share_sample(
         How many pixels of the image each pixel of the copy stands for; 0 where it does not count. At least one counts.
     correlation : float
         Of the deviations of neighbors.
-    is_at_border : ndarray of shape (h, w), bool, optional
-        Pixels of the copy in whose place those of the image count.
+    plain : ndarray of shape (h, w), float32, optional
+        The same with 0 where pixels of the image count in place of those of the copy.
     at_border : BorderPixels, optional
-        These.
+        These pixels of the image.
 
     Returns
     -------
     ShareSample
     """
     flat, flat_logs = (planes.reshape(len(planes), -1) for planes in (posteriors, logs))
-    plain = (weights if is_at_border is None else np.where(is_at_border, np.float32(0), weights)).reshape(-1)
+    plain = (weights if plain is None else plain).reshape(-1)
     # NumPy adds up by pairs, so that single precision is exact enough.
     sums = np.array([(plane * plain).sum() for plane in flat], dtype=np.float64)
     at = choose_share_pixels(weights > 0)

@@ -15,7 +15,7 @@ from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field import field_fit, noise_level
 from segment.segmenter.field.field_em import FieldEM
-from segment.segmenter.field.field_fit import fit_with_field, shrink_noisy_copy
+from segment.segmenter.field.field_fit import fit_with_field, shrink_copy_of_many
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_no_valid_pixel_leaves_the_mixture_as_it_is(overlapping_halves: Image) -
     assert fit_with_field(classes, found.prior, features.space, [nothing], smoothness=12.0) is found.model
 
 
-def test_noise_in_many_classes_is_labeled_on_a_smaller_copy(
+def test_many_classes_are_labeled_on_a_smaller_copy_and_noise_on_a_yet_smaller_one(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(field_fit, "MAX_FIELD_VALUES", 17 * 32 * 32)
@@ -111,9 +111,8 @@ def test_noise_in_many_classes_is_labeled_on_a_smaller_copy(
         classes = ClassMixture(
             MixtureModel(np.full(k, 1 / k), means, np.full((k, 1, 1), 1e3) * np.eye(3)), np.arange(k)
         )
-        copies = [shrink_noisy_copy(classes, space, image) for image in (noise, flat)]
-        assert copies[0].valid.shape == ((64, 64) if k == 16 else (32, 32))
-        assert copies[1] is flat
+        copies = [shrink_copy_of_many(classes, space, image, 48 * 48) for image in (noise, flat)]
+        assert [copy.height for copy in copies] == ([64, 64] if k == 16 else [32, 48])
 
 
 def test_bands_of_a_copy_are_spread_over_it_and_keep_its_noise(rng: np.random.Generator) -> None:
