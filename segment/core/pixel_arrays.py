@@ -303,12 +303,12 @@ def find_highest_plane(planes: NDArray[np.floating]) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    planes : ndarray of shape (k, H, W), float
+    planes : ndarray of shape (k, ...), float
         1 to 256 planes.
 
     Returns
     -------
-    ndarray of shape (H, W), uint8
+    ndarray of shape (...), uint8
         From 0; of equal ones the first.
 
     Examples
