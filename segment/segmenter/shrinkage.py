@@ -29,6 +29,7 @@ from segment.features.pixel_features import extract_features
 from segment.mixture.candidates import fit_shrunk_mixtures
 from segment.mixture.component_merging import group_components
 from segment.mixture.levels import Levels
+from segment.mixture.multistart import MANY_COMPONENTS
 from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
@@ -54,8 +55,9 @@ _CUT_SCALE = 0.1
 _MIN_TIGHTER_GAIN, _MAX_TIGHTER_CUT = 0.2, 0.2
 # Below this number of valid pixels, of all images together, the default is taken: a cut of few pixels is too noisy.
 _MIN_PIXELS = 2**13
-# Pixels of all labeled copies together, the least of each copy, and how many images are labeled at most.
-_TOTAL_COPY_PIXELS = 2**14
+# Pixels of all labeled copies together, with many components half as many, the least of each copy, and how many images
+# are labeled at most.
+_TOTAL_COPY_PIXELS, _TOTAL_COPY_PIXELS_OF_MANY = 2**14, 2**13
 _MIN_COPY_PIXELS = 2**11
 _MAX_COPIES = 32
 # Sizes by which labels are cleaned up before their cut: the user's clean-up does not change the classes.
@@ -113,9 +115,10 @@ def choose_shrinkage(
     candidates = [ClassMixture(model, group_components(model, data.cells, n_classes)) for model in models]
     # A few of many images are enough, spread over all of them.
     chosen_images = images[:: math.ceil(len(images) / _MAX_COPIES)]
+    n_pixels = _TOTAL_COPY_PIXELS_OF_MANY if levels.k >= MANY_COMPONENTS else _TOTAL_COPY_PIXELS
     cuts = np.zeros(len(candidates))
     for image in chosen_images:
-        copy = make_working_copy(image, max(_TOTAL_COPY_PIXELS // len(chosen_images), _MIN_COPY_PIXELS))
+        copy = make_working_copy(image, max(n_pixels // len(chosen_images), _MIN_COPY_PIXELS))
         # Images of one fit may have different depths, so each has a feature space of its own.
         features = extract_features(copy, data.space.name)
         values = features.space.make_cells(features.index.pixels).means.reshape(*copy.valid.shape, -1)
