@@ -29,14 +29,16 @@ RIDGE = 1e-9  # of the weights, for terms that are the same for all observations
 
 
 class _State(NamedTuple):
-    """Weights, the responsibilities of the components (n, k), and the mean log likelihood."""
+    """Weights, the responsibilities of the components (n, k), and the objective: mean log likelihood and log prior."""
 
     weights: Floats
     posteriors: Floats
-    log_likelihood: float
+    objective: float
 
 
-def fit_shared_offset(values: Floats, terms: Floats, n_components: int, *, min_variance: float) -> Floats:
+def fit_shared_offset(
+    values: Floats, terms: Floats, n_components: int, *, min_variance: float, precision: Floats
+) -> Floats:
     """Fit the weights of the terms that all components of a mixture share.
 
     Parameters
@@ -49,6 +51,9 @@ def fit_shared_offset(values: Floats, terms: Floats, n_components: int, *, min_v
         At most n.
     min_variance : float, > 0
         Added to the variances of each component, such as that of rounding.
+    precision : ndarray of shape (t, t), float64
+        Of the weights before anything is observed: a Gaussian about 0. It counts where the observations tell little,
+        as where they all lie at one place.
 
     Returns
     -------
@@ -60,31 +65,34 @@ def fit_shared_offset(values: Floats, terms: Floats, n_components: int, *, min_v
     >>> rng = np.random.default_rng(0)
     >>> place = np.linspace(-1, 1, 400)[:, None]
     >>> values = rng.choice([0.0, 3.0], (400, 1)) + 2 * place + 0.1 * rng.standard_normal((400, 1))
-    >>> fit_shared_offset(values, place, 2, min_variance=1e-4).round(1)
+    >>> fit_shared_offset(values, place, 2, min_variance=1e-4, precision=np.eye(1)).round(1)
     array([2.])
     """
     # EM finds the optimum that is nearest: from no terms, or from all that they explain of the mean feature.
     columns = np.column_stack([terms, np.ones(len(terms))])
     all_of_it = np.linalg.lstsq(columns, values.mean(axis=1), rcond=None)[0][:-1]
     found = [
-        _run_em(values, terms, weights, n_components, min_variance) for weights in (np.zeros_like(all_of_it), all_of_it)
+        _run_em(values, terms, weights, n_components, min_variance, precision)
+        for weights in (np.zeros_like(all_of_it), all_of_it)
     ]
-    return max(found, key=lambda state: state.log_likelihood).weights
+    return max(found, key=lambda state: state.objective).weights
 
 
-def _run_em(values: Floats, terms: Floats, weights: Floats, n_components: int, min_variance: float) -> _State:
-    """Run EM from the clusters of the values without the terms, until the likelihood rises no more."""
+def _run_em(
+    values: Floats, terms: Floats, weights: Floats, n_components: int, min_variance: float, precision: Floats
+) -> _State:
+    """Run EM from the clusters of the values without the terms, until the objective rises no more."""
     cells = make_point_cells(values - (terms @ weights)[:, None])
     centers = draw_k_means_plus_plus(cells, n_components, 1, np.random.default_rng(0))[0]
     state = _State(weights, np.eye(n_components)[run_k_means(cells, centers).labels], -np.inf)
     for _ in range(MAX_STEPS):
-        before, state = state, _take_step(state, values, terms, min_variance)
-        if state.log_likelihood - before.log_likelihood < TOLERANCE:
+        before, state = state, _take_step(state, values, terms, min_variance, precision)
+        if state.objective - before.objective < TOLERANCE:
             break
     return state
 
 
-def _take_step(state: _State, values: Floats, terms: Floats, min_variance: float) -> _State:
+def _take_step(state: _State, values: Floats, terms: Floats, min_variance: float, precision: Floats) -> _State:
     """Estimate covariances, then weights, then means; then compute the posteriors."""
     n, d = values.shape
     counts = state.posteriors.sum(axis=0) + 1e-9
@@ -97,14 +105,16 @@ def _take_step(state: _State, values: Floats, terms: Floats, min_variance: float
     metric = state.posteriors @ pulls.sum(axis=1)
     wanted = ((values[:, None] - means) * pulls).sum(axis=2)
     wanted = (wanted * state.posteriors).sum(axis=1)
-    weights = np.linalg.solve((terms.T * metric) @ terms + RIDGE * n * np.eye(terms.shape[1]), terms.T @ wanted)
+    known = (terms.T * metric) @ terms + precision + RIDGE * n * np.eye(terms.shape[1])
+    weights = np.linalg.solve(known, terms.T @ wanted)
     cells = make_point_cells(values - (terms @ weights)[:, None])
     means = (state.posteriors.T @ cells.means) / counts[:, None]
     logs = MixtureModel(counts / counts.sum(), means, covariances).log_joint(cells)
     top = logs.max(axis=1, keepdims=True)
     joint = np.exp(logs - top)
     total = joint.sum(axis=1, keepdims=True)
-    return _State(weights, joint / total, float((top + np.log(total)).mean()))
+    log_prior = -0.5 * weights @ precision @ weights
+    return _State(weights, joint / total, float((top + np.log(total)).mean() + log_prior / n))
 
 
 def _describe(values: Floats, posteriors: Floats, counts: Floats) -> tuple[Floats, Floats]:

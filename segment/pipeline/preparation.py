@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import SettingsError
+from segment.core.errors import SettingsError, format_percent
 from segment.core.image import Image
 from segment.core.pixel_grid import PixelSize
 from segment.core.units import METERS_PER_UNIT
@@ -34,6 +34,10 @@ __all__ = ["choose_pixel_size", "clip_to_white", "even_light", "load_source", "p
 # Colors that light is told from, whatever the number of classes: more than there are do no harm (QUALITY.md).
 LIGHT_COMPONENTS = 6
 MIN_LIGHT_VARIANCE = 1e-4  # of logarithms: deviations of 1 % are rounding
+# Standard deviation of the logarithm of light before anything is seen: pixels at one side tell little of the other.
+LIGHT_DEVIATION = 0.5
+MIN_LIGHT_PIXELS = 100  # neither black nor white in all bands: nine terms and six colors explain fewer by themselves
+MAX_WHITE_SHARE = 0.001  # of the pixels, that may be above white in mean light without a word
 MAX_LIGHT_FACTOR = 4.0  # of the brightest place over the darkest, from which on light may be something else
 MAX_SIZE_DIFFERENCE = 0.01  # of the areas of a pixel, by the settings and by the file, that is not worth a word
 
@@ -174,10 +178,11 @@ def preprocess(image: Image, config: SegmentConfig) -> Image:
     image = shrink(clip_floats(image), max_size=config.max_size)
     if config.greyscale:
         image = to_grayscale(image)
+    if config.log_scale:
+        refuse_logarithms(image)
     if config.even_light:
         image = even_light(image)
     if config.log_scale:
-        refuse_logarithms(image)
         image = to_log_scale(image)
     return clip_to_white(denoise(image, method=config.denoise, radius=config.denoise_radius))
 
@@ -193,7 +198,13 @@ def even_light(image: Image) -> Image:
     Returns
     -------
     Image
-        Of 16 bits, as in mean light; a note says where the light varies so much that it may be none.
+        Of 16 bits or floats, as in mean light. Notes say where the light varies so much that it may be none, where
+        too little is left to tell it from, and where pixels are above white.
+
+    Raises
+    ------
+    SettingsError
+        If most values lie below 0.
 
     Examples
     --------
@@ -201,21 +212,37 @@ def even_light(image: Image) -> Image:
     >>> image = Image.from_array(np.uint8((90 + 60 * things) * light))
     >>> even = even_light(image)
     >>> [round(float(pixels[0].std() / pixels[0].mean()), 2) for pixels in (image.pixels, even.pixels)]
-    [0.2, 0.0]
+    [0.2, 0.01]
     """
+    refuse_logarithms(image, "even_light (--even-light)")
     sample = sample_light(image)
     n_components = min(LIGHT_COMPONENTS, len(np.unique(sample.logs, axis=0)))
     weights = np.zeros(sample.terms.shape[1])
-    if n_components > 1:
-        weights = fit_shared_offset(sample.logs, sample.terms, n_components, min_variance=MIN_LIGHT_VARIANCE)
-    even, (low, high) = divide_by_light(image, sample, weights)
-    if high <= MAX_LIGHT_FACTOR * low:
-        return even
-    note = (
-        f"the light that was divided out varies by a factor of {high / low:.2g}: if areas are brighter for another "
-        "reason, as a sky is, leave out --even-light"
-    )
-    return replace(even, notes=(*image.notes, note))
+    is_told = len(sample.logs) >= MIN_LIGHT_PIXELS
+    if is_told and n_components > 1:
+        precision = sample.spread / LIGHT_DEVIATION**2
+        weights = fit_shared_offset(
+            sample.logs, sample.terms, n_components, min_variance=MIN_LIGHT_VARIANCE, precision=precision
+        )
+    even, (low, high), n_white = divide_by_light(image, sample, weights)
+    notes = []
+    if not is_told:
+        notes.append(
+            f"no light was divided out: fewer than {MIN_LIGHT_PIXELS} pixels are neither black nor white, too few to "
+            "tell it from; leave out --even-light"
+        )
+    if high > MAX_LIGHT_FACTOR * low:
+        notes.append(
+            f"the light that was divided out varies by a factor of {high / low:.2g}: if areas are brighter for another "
+            "reason, as a sky is, leave out --even-light"
+        )
+    n_valid = int(np.count_nonzero(image.valid))
+    if n_white > MAX_WHITE_SHARE * n_valid:
+        notes.append(
+            f"{format_percent(n_white, n_valid)} of the pixels are brighter than white in mean "
+            "light, and count as white: to tell them apart leave out --even-light"
+        )
+    return replace(even, notes=(*image.notes, *notes))
 
 
 def clip_to_white(image: Image) -> Image:

@@ -1,7 +1,7 @@
 """Divide an image by light that varies smoothly across it. Image -> Image.
 
 Light multiplies all bands alike, so it adds the same to their logarithms, whatever is in the picture. It is a cubic
-function of the place here. What is found of it by the classes of the picture is in
+function of the place here. How it is told from the colors of the picture is in
 :func:`segment.mixture.shared_offset.fit_shared_offset`.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 
-__all__ = ["LightSample", "compute_place_terms", "divide_by_light", "sample_light"]
+__all__ = ["EvenImage", "LightSample", "compute_place_terms", "divide_by_light", "sample_light"]
 
 Floats = NDArray[np.float64]
 
@@ -23,8 +23,8 @@ SAMPLE_SIZE = 6000  # pixels
 # Share of the bright values that is added to all before the logarithm, so that noise in the dark does not count; these
 # are the values that 1 % of the pixels exceed.
 DARK_OFFSET, BRIGHT_QUANTILE = 0.01, 0.99
-MAX_CLIPPED = 0.001  # share of the pixels that may become white
-LIGHT_STEPS, LIGHT_ROWS = 65535, 64  # of the divided values; rows that are handled at once
+DARKEST = 0.5  # black in mean light, as a share of a black above 0 of floats: the darkest may lie in bright light
+LIGHT_STEPS, LIGHT_ROWS = 65535, 64  # of divided integers; rows that are handled at once
 
 
 class LightSample(NamedTuple):
@@ -39,14 +39,31 @@ class LightSample(NamedTuple):
         Terms of a cubic function of the place, whose mean over the valid pixels is about 0.
     centers : ndarray of shape (9,), float64
         These means, which were taken off.
-    offset : float
-        What was added to the values before the logarithm.
+    spread : ndarray of shape (9, 9), float64
+        Covariances of the terms over the valid pixels.
     """
 
     logs: Floats
     terms: Floats
     centers: Floats
-    offset: float
+    spread: Floats
+
+
+class EvenImage(NamedTuple):
+    """An image that was divided by its light.
+
+    Attributes
+    ----------
+    image : Image
+    light : (float, float)
+        Least and greatest light of the valid pixels, 1 being the mean of the logarithms.
+    n_white : int
+        Pixels that are white only in mean light.
+    """
+
+    image: Image
+    light: tuple[float, float]
+    n_white: int
 
 
 def sample_light(image: Image) -> LightSample:
@@ -68,10 +85,11 @@ def sample_light(image: Image) -> LightSample:
     values = image.pixels.reshape(image.valid.size, -1)[at].astype(np.float64)
     terms = compute_place_terms(image.valid.shape, at).T
     centers = terms.mean(axis=0) if len(at) else np.zeros(9)
+    terms -= centers
     is_used = ~((values <= image.black).all(axis=1) | (values >= image.white).all(axis=1))
     values = np.maximum(values[is_used] - _find_origin(image), 0)
     offset = DARK_OFFSET * float(np.quantile(values, BRIGHT_QUANTILE)) if len(values) else 1.0
-    return LightSample(np.log(values + offset), terms[is_used] - centers, centers, offset)
+    return LightSample(np.log(values + offset), terms[is_used], centers, terms.T @ terms / max(len(at), 1))
 
 
 def compute_place_terms(shape: tuple[int, int], at: NDArray[np.intp]) -> Floats:
@@ -94,7 +112,7 @@ def compute_place_terms(shape: tuple[int, int], at: NDArray[np.intp]) -> Floats:
     return np.stack([y, x, yy, x * y, xx, yy * y, x * yy, xx * y, xx * x])
 
 
-def divide_by_light(image: Image, sample: LightSample, weights: Floats) -> tuple[Image, tuple[float, float]]:
+def divide_by_light(image: Image, sample: LightSample, weights: Floats) -> EvenImage:
     """Divide an image by its light.
 
     Parameters
@@ -102,42 +120,43 @@ def divide_by_light(image: Image, sample: LightSample, weights: Floats) -> tuple
     image : Image
         As the sample was drawn from. It is not changed.
     sample : LightSample
-        Its centers and its offset count.
+        Its centers count.
     weights : ndarray of shape (9,), float64
         Of the terms of the place in the logarithm of the light.
 
     Returns
     -------
-    image : Image
-        Of 16 bits, from 0 to 65535 for what was 0, or black if that is below 0, to white, as in mean light. Where more
-        than a thousandth of the values would lie above white, all are lowered in proportion.
-    light : (float, float)
-        Least and greatest light of the valid pixels, 1 being the mean of the logarithms.
+    EvenImage
+        Integers become 16 bits, from 0 to 65535, and floats 0 to 1: from 0, or black if that is below 0, to white, as
+        in mean light. The scale does not depend on the light, so that images can share classes: higher values are
+        white. Integers below a half are a half, as on a logarithmic scale, to which 0 would be far from 1.
     """
-    origin = _find_origin(image)
-    scale, step = (image.white - origin) or 1.0, sample.terms @ weights
-    even = np.exp(sample.logs - step[:, None]) - sample.offset
-    brightest = float(np.quantile(even.max(axis=1), 1 - MAX_CLIPPED)) if len(even) else scale
-    factor = LIGHT_STEPS / max(scale, brightest)
-    pixels = np.zeros(image.pixels.shape, dtype=np.uint16)
-    low, high = np.inf, -np.inf
+    origin, is_float = _find_origin(image), image.pixels.dtype.kind == "f"
+    # Dark floats would be rounded to few steps, which a logarithmic scale would spread.
+    top, dtype = (1.0, np.float32) if is_float else (LIGHT_STEPS, np.uint16)
+    factor = top / ((image.white - origin) or 1.0)
+    lowest, black = factor * image.step / 2, DARKEST * factor * (image.black - origin)
+    pixels = np.zeros(image.pixels.shape, dtype=dtype)
+    low, high, n_white = np.inf, -np.inf, 0
     # In strips, which need little memory.
     for start in range(0, image.height, LIGHT_ROWS):
         rows = slice(start, start + LIGHT_ROWS)
-        at = np.arange(start * image.width, min(start + LIGHT_ROWS, image.height) * image.width)
-        logs = weights @ (compute_place_terms(image.valid.shape, at) - sample.centers[:, None])
         valid = image.valid[rows]
+        if not valid.any():
+            continue
+        at = np.arange(start * image.width, start * image.width + valid.size)
+        logs = weights @ (compute_place_terms(image.valid.shape, at) - sample.centers[:, None])
         logs = logs.reshape(valid.shape)
-        if valid.any():
-            used = logs[valid]
-            low, high = min(low, float(used.min())), max(high, float(used.max()))
+        low, high = min(low, float(logs[valid].min())), max(high, float(logs[valid].max()))
         share = factor * np.exp(-logs)
-        share = share if image.is_gray else share[..., None]
-        values = (image.pixels[rows] - origin + sample.offset) * share - factor * sample.offset
-        pixels[rows] = np.rint(np.clip(values, 0, LIGHT_STEPS))
+        values = (image.pixels[rows] - origin) * (share if image.is_gray else share[..., None])
+        is_white = (values > top) & (image.pixels[rows] < image.white)
+        n_white += int(np.count_nonzero(valid & (is_white if image.is_gray else is_white.any(axis=2))))
+        values = np.clip(values, lowest, top)
+        pixels[rows] = values if is_float else np.rint(values)
     pixels[~image.valid] = 0
     light = (float(np.exp(low)), float(np.exp(high))) if low <= high else (1.0, 1.0)
-    return replace(image, pixels=pixels, black=0.0, white=float(LIGHT_STEPS)), light
+    return EvenImage(replace(image, pixels=pixels, black=black, white=float(top), limits=None), light, n_white)
 
 
 def _find_origin(image: Image) -> float:

@@ -79,13 +79,15 @@ def take_logarithms(values: NDArray[Any], image: Image) -> NDArray[np.float64]:
     return np.asarray(LOG_STEPS * (1 + np.log(shares) / math.log(LOG_RANGE)))
 
 
-def refuse_logarithms(image: Image) -> None:
+def refuse_logarithms(image: Image, setting: str = "log_scale (--log-scale)") -> None:
     """Raise a SettingsError if most values of an image lie below 0, as those of logarithms do.
 
     Parameters
     ----------
     image : Image
         All of it, or a small copy: parts of an image may have such values alone.
+    setting : str
+        What is refused.
 
     Examples
     --------
@@ -101,7 +103,7 @@ logarithms. Leave it out.
     n_below = int(np.count_nonzero(used < 0))
     if n_below > used.size / 2 or image.white <= 0:
         raise SettingsError(
-            f"log_scale (--log-scale): of values above 0; {format_percent(n_below, used.size)} lie below, as those of "
+            f"{setting}: of values above 0; {format_percent(n_below, used.size)} lie below, as those of "
             "logarithms. Leave it out."
         )
 

@@ -107,14 +107,54 @@ def test_pixels_that_are_left_out_black_or_white_tell_nothing_of_light() -> None
     assert not even_light(image).pixels[~mask].any()
     for flat in (0, 255, 90):
         same = even_light(Image.from_array(np.full((5, 7), flat, dtype=np.uint8)))
-        np.testing.assert_allclose(same.pixels / 257, flat, atol=0.01)
+        np.testing.assert_allclose(same.pixels / 257, max(flat, 0.5), atol=0.01)  # as on a logarithmic scale
 
 
-def test_values_above_white_in_mean_light_are_not_cut_off() -> None:
-    light = np.exp(-1.2 * (X + 1) / 2)
-    values = 250 * light * np.where(make_areas(np.random.default_rng(2), [0.5, 0.5]), 1.0, 0.8)
-    even = even_light(Image.from_array(values.astype(np.float32)))
-    assert np.mean(even.pixels == 65535) < 0.002
+def test_values_above_white_in_mean_light_are_white_and_told() -> None:
+    light = np.exp(-0.5 * X)
+    rng = np.random.default_rng(0)
+    model, found = None, []
+    for has_lamp in (False, True):
+        areas = make_areas(rng, [0.6, 0.4])
+        values = np.array([120.0, 150.0])[areas]
+        # As white on the dim side as nothing is in bright light.
+        lamp = has_lamp & (X > 0.5) & (abs(Y) < 0.2)
+        pixels = np.clip(np.where(lamp, 420, values) * light + 3 * rng.standard_normal(X.shape), 0, 255).astype(
+            np.uint8
+        )
+        model = model or segment.fit_classes([pixels, pixels], k=2, even_light=True)
+        result = segment.apply_classes(model, pixels)
+        found.append([warning for warning in result.warnings if "brighter than white" in warning])
+        # All else has the values that it has without: a model of other images holds.
+        assert np.mean((result.label_image == areas + 1)[~lamp]) > 0.99
+    assert [len(told) for told in found] == [0, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_dark_values_keep_their_ratios_on_a_logarithmic_scale(dtype: type) -> None:
+    rng = np.random.default_rng(3)
+    areas = make_areas(rng, [0.25, 0.25, 0.25, 0.25])
+    values = np.array([10.0, 30.0, 100.0, 20_000.0])[areas] * np.exp(-0.5 * X) * rng.gamma(30, 1 / 30, X.shape)
+    result = segment.segment_image(values.round().astype(dtype), k=4, even_light=True, log_scale=True)
+    assert measure_right(result.label_image, areas) > 0.97
+
+
+def test_logarithms_are_refused() -> None:
+    decibels = np.linspace(-20, -5, 400, dtype=np.float32).reshape(20, 20)
+    for settings, name in (({}, "even_light"), ({"log_scale": True}, "log_scale")):
+        with pytest.raises(segment.SettingsError, match=rf"{name} \(.*100 % lie below"):
+            segment.segment_image(decibels, k=2, even_light=True, **settings)
+
+
+@pytest.mark.parametrize("n_gray", [2, 20, 300])
+def test_few_gray_pixels_in_a_corner_tell_nothing_of_light(n_gray: int) -> None:
+    rng = np.random.default_rng(0)
+    areas = make_areas(rng, [0.5, 0.5])
+    pixels = (255 * areas).astype(np.uint8)
+    pixels[:20, :20].flat[rng.choice(400, n_gray, replace=False)] = rng.integers(1, 255, n_gray)
+    result = segment.segment_image(pixels, k=2, even_light=True)
+    assert measure_right(result.label_image, areas) > 0.98
+    assert any("no light was divided out" in warning for warning in result.warnings) == (n_gray < 100)
 
 
 def test_light_that_varies_by_a_large_factor_is_told() -> None:
