@@ -17,6 +17,7 @@ from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
 from segment.mixture.rejection import find_rejection_threshold
 from segment.pipeline.noise_warnings import warn_of_proportional_noise
+from segment.pipeline.other_light import warn_of_other_light
 from segment.pipeline.pixel_selection import warn_of_flat_border
 from segment.pipeline.preparation import preprocess
 from segment.pipeline.uneven_light import DIVIDE_BY_PICTURE, warn_of_uneven_light
@@ -65,7 +66,7 @@ class RasterClasses:
     design_effect : float, >= 1
         How many neighboring pixels count as one witness in the clean-up; 0 where no color is in doubt.
     light : tuple of str
-        A sentence if the light is uneven.
+        A sentence if the light is uneven, or other than that of a model.
     """
 
     fitted: FittedClasses
@@ -136,6 +137,7 @@ def _measure_classes(
     unmerged = fitted.classes.unmerged
     tiles = (read_preprocessed(run.raster, window, run.config) for window in run.windows)
     noise = warn_of_proportional_noise(copy, run.config, is_fitted=fitted.fit.is_fitted)
+    other = () if fitted.fit.is_fitted else warn_of_other_light(copy, fitted.classes, space)
     low = warn_of_low_values(run.raster.read_thumbnail(MAX_COPY_SIDE)) if run.config.log_scale else ()
     return RasterClasses(
         fitted,
@@ -144,7 +146,7 @@ def _measure_classes(
         choose_spatial_type(run.config).explain_empty_class(run.config),
         _warn_of_flat_border(run, copy) + low + notes,
         design_effect or measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, unmerged, space, tiles, DIVIDE_BY_PICTURE) + noise,
+        warn_of_uneven_light(copy, unmerged, space, tiles, DIVIDE_BY_PICTURE) + noise + other,
     )
 
 
