@@ -37,7 +37,7 @@ MIN_LIGHT_VARIANCE = 1e-4  # of logarithms: deviations of 1 % are rounding
 # Standard deviation of the logarithm of light before anything is seen: pixels at one side tell little of the other.
 LIGHT_DEVIATION = 0.5
 MIN_LIGHT_PIXELS = 100  # neither black nor white in all bands: nine terms and six colors explain fewer by themselves
-MAX_WHITE_SHARE = 0.001  # of the pixels, that may be above white in mean light without a word
+MAX_WHITE_SHARE = 0.01  # of the pixels, that may be above white in mean light without a word: highlights often are
 MAX_LIGHT_FACTOR = 4.0  # of the brightest place over the darkest, from which on light may be something else
 MAX_SIZE_DIFFERENCE = 0.01  # of the areas of a pixel, by the settings and by the file, that is not worth a word
 

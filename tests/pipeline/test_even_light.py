@@ -119,7 +119,7 @@ def test_values_above_white_in_mean_light_are_white_and_told() -> None:
         values = np.array([120.0, 150.0])[areas]
         # As white on the dim side as nothing is in bright light.
         lamp = has_lamp & (X > 0.5) & (abs(Y) < 0.2)
-        pixels = np.clip(np.where(lamp, 420, values) * light + 3 * rng.standard_normal(X.shape), 0, 255).astype(
+        pixels = np.clip(np.where(lamp, 350, values) * light + 3 * rng.standard_normal(X.shape), 0, 255).astype(
             np.uint8
         )
         model = model or segment.fit_classes([pixels, pixels], k=2, even_light=True)
