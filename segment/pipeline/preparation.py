@@ -25,7 +25,7 @@ from segment.mixture.shared_offset import fit_shared_offset
 from segment.pipeline.file_loading import load_file, make_read_options
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
 from segment.pipeline.sources import Source, get_page, get_source_path, name_page
-from segment.preprocessor.even_light import divide_by_light, sample_light
+from segment.preprocessor.even_light import divide_by_light, measure_seen_light, sample_light
 from segment.preprocessor.logarithms import refuse_logarithms, to_log_scale
 from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
 
@@ -38,6 +38,7 @@ MIN_LIGHT_VARIANCE = 1e-4  # of logarithms: deviations of 1 % are rounding
 LIGHT_DEVIATION = 0.5
 MIN_LIGHT_PIXELS = 100  # neither black nor white in all bands: nine terms and six colors explain fewer by themselves
 MAX_WHITE_SHARE = 0.01  # of the pixels, that may be above white in mean light without a word: highlights often are
+MIN_SEEN_LIGHT = 0.7  # of its slopes within areas: of drawn light at least .8 is seen, of plain quarters .1 to .2
 MAX_LIGHT_FACTOR = 4.0  # of the brightest place over the darkest, from which on light may be something else
 MAX_SIZE_DIFFERENCE = 0.01  # of the areas of a pixel, by the settings and by the file, that is not worth a word
 
@@ -199,7 +200,7 @@ def even_light(image: Image) -> Image:
     -------
     Image
         Of 16 bits or floats, as in mean light. Notes say where the light varies so much that it may be none, where
-        too little is left to tell it from, and where pixels are above white.
+        none is seen within areas or too little is left to tell it from, and where pixels are above white.
 
     Raises
     ------
@@ -224,8 +225,15 @@ def even_light(image: Image) -> Image:
         weights = fit_shared_offset(
             sample.logs, sample.terms, n_components, min_variance=MIN_LIGHT_VARIANCE, precision=precision
         )
-    even, (low, high), n_white = divide_by_light(image, sample, weights)
+    seen, error = measure_seen_light(image, sample, weights)
+    is_seen = seen + 2 * error >= MIN_SEEN_LIGHT
+    even, (low, high), n_white = divide_by_light(image, sample, weights if is_seen else np.zeros_like(weights))
     notes = []
+    if not is_seen:
+        notes.append(
+            "no light was divided out: what looks like light differs from area to area, but hardly within areas, as "
+            "colors do; leave out --even-light"
+        )
     if not is_told:
         notes.append(
             f"no light was divided out: fewer than {MIN_LIGHT_PIXELS} pixels are neither black nor white, too few to "

@@ -7,6 +7,7 @@ function of the place here. How it is told from the colors of the picture is in
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
+from segment.preprocessor.preprocessor import shrink
 
-__all__ = ["EvenImage", "LightSample", "compute_place_terms", "divide_by_light", "sample_light"]
+__all__ = ["EvenImage", "LightSample", "compute_place_terms", "divide_by_light", "measure_seen_light", "sample_light"]
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +26,9 @@ SAMPLE_SIZE = 6000  # pixels
 # are the values that 1 % of the pixels exceed.
 DARK_OFFSET, BRIGHT_QUANTILE = 0.01, 0.99
 DARKEST = 0.5  # black in mean light, as a share of a black above 0 of floats: the darkest may lie in bright light
+# Slopes are those of a copy of this many pixels on the longer side, over a share of it; the least that counts, and how
+# often their share is reckoned anew.
+SLOPE_COPY_SIDE, SLOPES_ACROSS, MIN_SLOPE, SLOPE_ROUNDS = 128, 24, 1e-4, 20
 LIGHT_STEPS, LIGHT_ROWS = 65535, 64  # of divided integers; rows that are handled at once
 
 
@@ -41,12 +46,15 @@ class LightSample(NamedTuple):
         These means, which were taken off.
     spread : ndarray of shape (9, 9), float64
         Covariances of the terms over the valid pixels.
+    offset : float
+        What was added to the values before the logarithm.
     """
 
     logs: Floats
     terms: Floats
     centers: Floats
     spread: Floats
+    offset: float
 
 
 class EvenImage(NamedTuple):
@@ -89,7 +97,7 @@ def sample_light(image: Image) -> LightSample:
     is_used = ~((values <= image.black).all(axis=1) | (values >= image.white).all(axis=1))
     values = np.maximum(values[is_used] - _find_origin(image), 0)
     offset = DARK_OFFSET * float(np.quantile(values, BRIGHT_QUANTILE)) if len(values) else 1.0
-    return LightSample(np.log(values + offset), terms[is_used], centers, terms.T @ terms / max(len(at), 1))
+    return LightSample(np.log(values + offset), terms[is_used], centers, terms.T @ terms / max(len(at), 1), offset)
 
 
 def compute_place_terms(shape: tuple[int, int], at: NDArray[np.intp]) -> Floats:
@@ -110,6 +118,53 @@ def compute_place_terms(shape: tuple[int, int], at: NDArray[np.intp]) -> Floats:
     y, x = (2 * place / size - 1 for place, size in zip(np.unravel_index(at, shape), shape, strict=True))
     xx, yy = x * x, y * y
     return np.stack([y, x, yy, x * y, xx, yy * y, x * yy, xx * y, xx * x])
+
+
+def measure_seen_light(image: Image, sample: LightSample, weights: Floats) -> tuple[float, float]:
+    """Measure how much of the slopes of a light is seen from place to place.
+
+    Light varies within areas as well as from one to the next. Where colors of large areas were taken for light, areas
+    are flat, and their borders alone have slopes: far larger ones, which count as outliers.
+
+    Parameters
+    ----------
+    image : Image
+        As the sample was drawn from.
+    sample : LightSample
+        Of the image.
+    weights : ndarray of shape (9,), float64
+        Of the terms of the place in the logarithm of the light.
+
+    Returns
+    -------
+    seen : float
+        1 where slopes of the image are those of the light, 0 where there are none. 1 for light without slopes.
+    error : float, >= 0
+        Its standard error.
+    """
+    copy = shrink(image, max_size=SLOPE_COPY_SIDE)
+    shape, values = copy.valid.shape, copy.pixels.reshape(copy.valid.size, -1).astype(np.float64)
+    is_used = copy.valid & ~((values <= copy.black).all(axis=1) | (values >= copy.white).all(axis=1)).reshape(shape)
+    logs = np.log(np.maximum(values - _find_origin(copy), 0) + sample.offset).mean(axis=1).reshape(shape)
+    light = (weights @ compute_place_terms(shape, np.arange(copy.valid.size))).reshape(shape)
+    slopes = []
+    # Of two lengths, as a regular pattern may have a border in each of one.
+    for step in max(shape) // SLOPES_ACROSS + np.array([1, 2]):
+        for first, second in ((np.s_[step:], np.s_[:-step]), (np.s_[:, step:], np.s_[:, :-step])):
+            both = is_used[first] & is_used[second]
+            slopes.append(np.stack([plane[first][both] - plane[second][both] for plane in (logs, light)]))
+    seen, expected = np.concatenate(slopes, axis=1)
+    power = float(expected @ expected)
+    if power <= MIN_SLOPE**2 * max(1, expected.size):
+        return 1.0, 0.0
+    # Least absolute deviations, by weighted least squares.
+    share = 1.0
+    for _ in range(SLOPE_ROUNDS):
+        deviations = np.abs(seen - share * expected)
+        spread = float(np.median(deviations))
+        counts = 1 / np.maximum(deviations, max(0.2 * spread, MIN_SLOPE))
+        share = float((counts * seen) @ expected) / float((counts * expected) @ expected)
+    return share, 1.9 * spread / math.sqrt(power)
 
 
 def divide_by_light(image: Image, sample: LightSample, weights: Floats) -> EvenImage:

@@ -192,3 +192,17 @@ def test_images_of_other_light_share_classes(tmp_path: Path) -> None:
         segment.segment_raster(path, tmp_path / "labels.tif", model=saved)
     with pytest.raises(segment.SettingsError, match=r"even_light \(--even-light\)"):
         segment.segment_raster(path, tmp_path / "labels.tif", k=2, even_light=True)
+
+
+def test_colors_of_large_areas_are_no_light() -> None:
+    rng = np.random.default_rng(0)
+    quarters = 2 * (Y > 0) + (X > 0)
+    disk = (np.hypot(X, Y) < 0.5).astype(int)
+    land = (Y > -0.1).astype(int)
+    for areas, k in ((quarters, 4), (disk, 2), (land, 2)):
+        values = np.array([50, 90, 140, 200])[areas] + 10 * rng.standard_normal(areas.shape)
+        pixels = np.clip(values, 0, 255).astype(np.uint8)
+        found = segment.segment_image(pixels, k=k, even_light=True)
+        assert measure_right(found.label_image, areas) > 0.99
+        (told,) = (warning for warning in found.warnings if "light" in warning)
+        assert told.startswith("no light was divided out: what looks like light differs from area to area")
