@@ -40,7 +40,7 @@ __all__ = ["encode_picture_url", "render_page", "render_template"]
 
 # Largest width and height of a map, in pixels: its text is 12 pixels high where it is shown 352 pixels wide.
 _MAP_ROOM = (640, 640)
-_LIBRARIES = ("numpy", "scipy", "opencv-python", "pillow", "scikit-learn", "tifffile", "imagecodecs")
+_LIBRARIES = ("numpy", "scipy", "opencv-python", "pillow", "scikit-learn", "scikit-image", "tifffile", "imagecodecs")
 
 
 def render_page(result: Segmentation) -> str:

@@ -18,6 +18,7 @@ from program_runs import run_main
 import segment
 from segment.mixture.cells import Cells
 from segment.output.report import page as report_page
+from segment.runs.installation import REQUIRED
 
 DOT = np.zeros((1, 1, 3), np.uint8)
 
@@ -144,6 +145,10 @@ def test_histograms_count_the_pixels_that_the_classes_are_fitted_to(
 def test_every_image_has_a_page(pixels: np.ndarray) -> None:
     page = segment.segment_image(pixels, k=2).report()
     assert "How it was made" in page
+
+
+def test_the_versions_of_all_libraries_are_told(page: str) -> None:
+    assert [name for name in REQUIRED if f"{name} " not in page and f">{name}<" not in page] == []
 
 
 def test_the_command_line_writes_a_page(landscape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
