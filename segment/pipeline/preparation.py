@@ -219,8 +219,8 @@ def even_light(image: Image) -> Image:
     sample = sample_light(image)
     n_components = min(LIGHT_COMPONENTS, len(np.unique(sample.logs, axis=0)))
     weights = np.zeros(sample.terms.shape[1])
-    is_told = len(sample.logs) >= MIN_LIGHT_PIXELS
-    if is_told and n_components > 1:
+    has_enough = len(sample.logs) >= MIN_LIGHT_PIXELS
+    if has_enough and n_components > 1:
         precision = sample.spread / LIGHT_DEVIATION**2
         weights = fit_shared_offset(
             sample.logs, sample.terms, n_components, min_variance=MIN_LIGHT_VARIANCE, precision=precision
@@ -234,7 +234,7 @@ def even_light(image: Image) -> Image:
             "no light was divided out: what looks like light differs from area to area, but hardly within areas, as "
             "colors do; leave out --even-light"
         )
-    if not is_told:
+    if not has_enough:
         notes.append(
             f"no light was divided out: fewer than {MIN_LIGHT_PIXELS} pixels are neither black nor white, too few to "
             "tell it from; leave out --even-light"

@@ -164,7 +164,8 @@ def measure_seen_light(image: Image, sample: LightSample, weights: Floats) -> tu
         spread = float(np.median(deviations))
         counts = 1 / np.maximum(deviations, max(0.2 * spread, MIN_SLOPE))
         share = float((counts * seen) @ expected) / float((counts * expected) @ expected)
-    return share, 1.9 * spread / math.sqrt(power)
+    # Of a median: 1.25 standard deviations, each 1.48 times the median deviation of normal values.
+    return share, 1.25 * 1.48 * spread / math.sqrt(power)
 
 
 def divide_by_light(image: Image, sample: LightSample, weights: Floats) -> EvenImage:
